@@ -1,0 +1,49 @@
+//! Turns `proto/` into Rust: messages and the client once, the server once more.
+//!
+//! The server is generated apart so that its two streaming answers are
+//! [`EncodedFrame`](src/rpc/frame.rs): an event is encoded once, however many streams carry it.
+
+use std::path::{Path, PathBuf};
+
+use prost_build::Config;
+
+const FILES: [&str; 7] = [
+    "adda/v1/chat.proto",
+    "adda/v1/chat_service.proto",
+    "adda/v1/error.proto",
+    "adda/v1/event.proto",
+    "adda/v1/message.proto",
+    "adda/v1/receipts.proto",
+    "adda/v1/stream.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=build.rs");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let descriptors = protox::compile(FILES, [Path::new("proto")])?;
+    std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
+
+    let mut messages = Config::new();
+    messages.bytes(["."]);
+    tonic_prost_build::configure()
+        .build_server(false)
+        // The constructor `connect` of a generated client would collide with the RPC Connect.
+        .build_transport(false)
+        .compile_fds_with_config(descriptors.clone(), messages)?;
+
+    let server = out.join("server");
+    std::fs::create_dir_all(&server)?;
+    let mut config = Config::new();
+    config
+        .extern_path(".adda.v1", "crate::proto")
+        .extern_path(".adda.v1.ConnectResponse", "crate::rpc::EncodedFrame")
+        .extern_path(".adda.v1.SubscribeResponse", "crate::rpc::EncodedFrame");
+    tonic_prost_build::configure()
+        .build_client(false)
+        .build_transport(false)
+        .codec_path("crate::rpc::Codec")
+        .out_dir(server)
+        .compile_fds_with_config(descriptors, config)?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! adda: a messaging service that a product embeds.
+
+pub mod bus;
+pub mod clock;
+pub mod error;
+pub mod model;
+pub mod proto;
+pub mod store;

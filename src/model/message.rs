@@ -1,0 +1,141 @@
+//! One message.
+
+use super::{ChatId, MessageId, Seq, UserId};
+use crate::clock::Timestamp;
+
+/// What a message carries; derived from its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// Text only.
+    Text,
+    /// Written by the service itself.
+    System,
+}
+
+/// The ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageState {
+    /// Durable: one tick.
+    Sent,
+    /// Every other member has received it: two ticks.
+    Delivered,
+    /// Every other member has read it: two blue ticks.
+    Seen,
+}
+
+/// What a system note tells. The number is the one of the contract, and what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// The actor made the group.
+    GroupCreated = 1,
+    /// The actor added users.
+    MembersAdded = 2,
+    /// The actor removed users.
+    MembersRemoved = 3,
+    /// The actor left.
+    MemberLeft = 4,
+    /// The actor changed the title.
+    TitleChanged = 5,
+    /// The actor changed the picture.
+    AvatarChanged = 6,
+    /// The actor made users admins.
+    AdminsAppointed = 7,
+    /// The actor took the admin's role from users.
+    AdminsDismissed = 8,
+    /// One user owns the group now.
+    OwnerChanged = 9,
+    /// A word of the product itself; the only kind that counts as unread and rings.
+    Announcement = 10,
+}
+
+impl NoteKind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::GroupCreated,
+        Self::MembersAdded,
+        Self::MembersRemoved,
+        Self::MemberLeft,
+        Self::TitleChanged,
+        Self::AvatarChanged,
+        Self::AdminsAppointed,
+        Self::AdminsDismissed,
+        Self::OwnerChanged,
+        Self::Announcement,
+    ];
+
+    /// The number that is stored.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// From the number that is stored.
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+}
+
+/// What happened to the chat, in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemNote {
+    /// What.
+    pub kind: NoteKind,
+    /// Who did it; `None`: the service.
+    pub actor: Option<UserId>,
+    /// To whom, at most 256.
+    pub users: Vec<UserId>,
+    /// The new title, where the title changed.
+    pub title: String,
+}
+
+/// One message of a chat, as it is stored. `created_at` is the time of its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Given by the server, UUIDv7.
+    pub id: MessageId,
+    /// Where.
+    pub chat: ChatId,
+    /// Place in the chat, 1 or more.
+    pub seq: Seq,
+    /// Who; `None` for a system note.
+    pub sender: Option<UserId>,
+    /// Chosen by the sending device; unique per (chat, sender).
+    pub client_message_id: String,
+    /// HMAC of the content as first sent: what repeats are compared by. Edits and deletions
+    /// leave it.
+    pub content_hash: [u8; 16],
+    /// Normalised; empty once deleted.
+    pub text: String,
+    /// The message this one answers, and its place.
+    pub reply_to: Option<(MessageId, Seq)>,
+    /// Set for system notes only.
+    pub note: Option<SystemNote>,
+    /// When the text was last changed.
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted for everyone.
+    pub deleted_at: Option<Timestamp>,
+    /// 0 when sent; one more at each change.
+    pub revision: u32,
+}
+
+impl Message {
+    /// When the server stored it.
+    pub fn created_at(&self) -> Timestamp {
+        self.id.time()
+    }
+
+    /// What it carries.
+    pub fn kind(&self) -> MessageKind {
+        if self.note.is_some() { MessageKind::System } else { MessageKind::Text }
+    }
+
+    /// Whether it counts as unread for who has not read it and did not send it.
+    pub fn counts(&self) -> bool {
+        self.deleted_at.is_none()
+            && self.note.as_ref().is_none_or(|note| note.kind == NoteKind::Announcement)
+    }
+
+    /// Whether it tells of a change of who is in the chat, or of their roles.
+    pub fn changes_members(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.kind != NoteKind::Announcement)
+    }
+}

@@ -1,0 +1,21 @@
+//! The words of the house as plain structs: ids, chats, members, messages, events.
+//!
+//! Nothing here knows protobuf, a database or the network.
+
+mod chat;
+mod event;
+mod ids;
+mod message;
+mod seqs;
+
+pub use chat::{Chat, ChatKind, Member, Role, User};
+pub use event::{Change, Event};
+pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
+pub use message::{Message, MessageKind, MessageState, NoteKind, SystemNote};
+pub use seqs::{MAX_RUNS, Run, SeqSet};
+
+/// Place of a message in its chat: 1, 2, 3, … without a hole. 0: before the first.
+pub type Seq = u32;
+
+/// The highest `seq` a chat can reach.
+pub const MAX_SEQ: Seq = 2_147_483_647;

@@ -1,0 +1,405 @@
+//! What must last: the message log, chats, members with their receipts, users, keys.
+//!
+//! The log is the one truth: order, inbox, unread counts and healing are all read from it. The
+//! docs of [`Store`] are its contract, and each sentence has a test that runs on every backend
+//! (`tests/it/store`). Above this module nobody knows a database.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+
+use crate::clock::{Clock, Timestamp};
+use crate::model::{
+    Chat, ChatId, Member, Message, MessageId, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
+};
+
+pub mod mongo;
+pub mod sqlite;
+
+/// A chat cannot be counted past this: it means "this many or more".
+pub const COUNT_CAP: u32 = 1000;
+
+/// Why the store did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or did not answer in time. Of a write it is not known whether it
+    /// was done; all writes are safe to repeat.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(#[source] Source),
+    /// Its queue is full: nothing was done.
+    #[error("the store has too much to do")]
+    Busy,
+    /// It answered what it must not: a bug here or a damaged store.
+    #[error("the store answered what it must not: {0}")]
+    Broken(#[source] Source),
+}
+
+/// The cause of a [`StoreError`]: for the log, never for a client.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the store answers.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// A message on its way into the log.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Made by who appends; unique. Its time is the message's `created_at`.
+    pub id: MessageId,
+    /// Where to.
+    pub chat: ChatId,
+    /// Who; `None` for a system note, whose `client_message_id` is derived from what it tells.
+    pub sender: Option<UserId>,
+    /// 1 to 64 characters; unique per (chat, sender) for the life of the message.
+    pub client_message_id: String,
+    /// What a repeat is compared by.
+    pub content_hash: [u8; 16],
+    /// Normalised.
+    pub text: String,
+    /// A message of the same chat.
+    pub reply_to: Option<(MessageId, Seq)>,
+    /// For a system note.
+    pub note: Option<SystemNote>,
+    /// The sender was seen to be a member in a list that was read when the chat's newest
+    /// message was this one, or a later one.
+    pub member_as_of: Seq,
+}
+
+impl NewMessage {
+    /// As it will stand in the log.
+    pub fn at(&self, seq: Seq) -> Message {
+        Message {
+            id: self.id,
+            chat: self.chat,
+            seq,
+            sender: self.sender.clone(),
+            client_message_id: self.client_message_id.clone(),
+            content_hash: self.content_hash,
+            text: self.text.clone(),
+            reply_to: self.reply_to,
+            note: self.note.clone(),
+            edited_at: None,
+            deleted_at: None,
+            revision: 0,
+        }
+    }
+}
+
+/// A message that is in the log.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// As it stands in the log: of a repeat, the first one, perhaps edited since.
+    pub message: Arc<Message>,
+    /// True: it was there before this call.
+    pub duplicate: bool,
+}
+
+/// Why a message was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The store failed: not known whether the message is there; repeat with the same
+    /// `client_message_id`.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sender is no member of the chat, or there is no such chat.
+    #[error("the sender is no member")]
+    NotMember,
+    /// The `client_message_id` was used for another content.
+    #[error("the client_message_id was used before")]
+    Reused,
+    /// The chat has [`MAX_SEQ`](crate::model::MAX_SEQ) messages.
+    #[error("the chat is full")]
+    Full,
+}
+
+/// A chat to be made.
+#[derive(Clone, Debug)]
+pub struct NewChat {
+    /// What makes it one: `d|a|b` with a < b for a direct chat, `g|creator|client_chat_id` for a
+    /// group that was given one.
+    pub key: Option<String>,
+    /// Taken if the key is new.
+    pub id: ChatId,
+    /// What a repeat is compared by; the same for all who ask for one direct chat.
+    pub content_hash: [u8; 16],
+    /// The chat, but for its id, as it is to be.
+    pub chat: Chat,
+    /// All members, the maker among them, with their roles.
+    pub members: Vec<(UserId, Role)>,
+    /// The first message of a group.
+    pub note: Option<NewMessage>,
+}
+
+/// What came of [`Store::create_chat`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// There is such a chat now; `true`: it was not there before.
+    Chat(Chat, bool),
+    /// The key was used for another content.
+    Reused,
+    /// The chat of this key was deleted.
+    Deleted,
+}
+
+/// The newest message of a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which chat.
+    pub chat: ChatId,
+    /// `seq` of its newest message.
+    pub seq: Seq,
+    /// Its id, and so its time.
+    pub id: MessageId,
+}
+
+/// Which way a page of history goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Below this, newest first.
+    Before(Seq),
+    /// Above this, oldest first.
+    After(Seq),
+}
+
+/// Receipts to be joined to those of a member.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// Whose.
+    pub user: UserId,
+    /// Where.
+    pub chat: ChatId,
+    /// Runs that were received.
+    pub delivered: Vec<Run>,
+    /// Runs that were read, and so received.
+    pub read: Vec<Run>,
+}
+
+/// A question for an unread count.
+#[derive(Clone, Debug)]
+pub struct UnreadQuery {
+    /// Where.
+    pub chat: ChatId,
+    /// What the reader has not read: ascending runs, from what is visible to the newest message
+    /// looked at.
+    pub runs: Vec<Run>,
+}
+
+/// A place in the messages of a chat that were changed: by time of change, then `seq`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChangeCursor {
+    /// Time of change, by the store's clock.
+    pub at: Timestamp,
+    /// Of those of the same time, the last one given.
+    pub seq: Seq,
+}
+
+/// A changed message and where it stands among the changed ones.
+#[derive(Clone, Debug)]
+pub struct ChangedMessage {
+    /// As it now is.
+    pub message: Message,
+    /// For the next page.
+    pub cursor: ChangeCursor,
+}
+
+/// Secrets of the deployment: made once, kept in the store, the same for all nodes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// For hashes of content; never changes.
+    pub content: [u8; 32],
+    /// For page and resume tokens: (id, key), the newest last; tokens are signed by the newest
+    /// and accepted by any.
+    pub tokens: Vec<(u8, [u8; 32])>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(…)")
+    }
+}
+
+/// What must last. All answers are of what is durable and will not be undone; what one call has
+/// answered, every later call on any node sees. Dropping the future of a write does not undo or
+/// stop it. Lists of ids in arguments may hold repeats and unknown ids; what is unknown is left
+/// out of the answer.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Whether the store can be reached and takes writes.
+    async fn ping(&self) -> Result<()>;
+
+    /// The keys, made by whoever asks first: two who ask at once get the same.
+    async fn keys(&self) -> Result<Keys>;
+
+    // ---- the log ----
+
+    /// Puts a message into the log and answers once it is durable (majority and journal; with
+    /// SQLite: committed with `synchronous=FULL`).
+    ///
+    /// - `seq` of a chat runs 1, 2, 3, … without a hole, whoever appends, on any node.
+    /// - Of two calls for one chat on one instance, made one after the other, the first gets the
+    ///   lower `seq`, if both are new. The order is that of the calls, not of the polls.
+    /// - A message whose append was answered before another's began, in one chat, has the lower
+    ///   `seq`, on any node.
+    /// - A (chat, sender, `client_message_id`) that is there is answered with what is there, as
+    ///   `duplicate`, whether or not the sender is still a member; with another `content_hash`
+    ///   it is [`AppendError::Reused`].
+    /// - A sender who is no member at the `seq` the message would get is refused
+    ///   ([`AppendError::NotMember`]), and so is a chat without members. System notes are not
+    ///   asked.
+    /// - The call does not wait: too many under way is [`StoreError::Busy`]. It goes on when its
+    ///   future is dropped, and is given up ([`StoreError::Unavailable`]) after some seconds.
+    fn append(&self, message: NewMessage) -> BoxFuture<'static, Result<Appended, AppendError>>;
+
+    /// What `sender` sent to `chat` under this id.
+    async fn by_client_id(
+        &self,
+        chat: ChatId,
+        sender: &UserId,
+        client_message_id: &str,
+    ) -> Result<Option<Message>>;
+
+    /// The newest message of each chat that has one, in no order.
+    async fn heads(&self, chats: &[ChatId]) -> Result<Vec<Head>>;
+
+    /// Messages of a chat with `seq >= from`, in the order of the span, at most `limit`.
+    async fn history(
+        &self,
+        chat: ChatId,
+        span: Span,
+        from: Seq,
+        limit: u32,
+    ) -> Result<Vec<Message>>;
+
+    /// These messages, in no order.
+    async fn messages(&self, places: &[(ChatId, Seq)]) -> Result<Vec<Message>>;
+
+    /// One message by its id.
+    async fn message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>>;
+
+    /// The log by id, ascending, ids above `after`, at most `limit`.
+    async fn log(&self, after: MessageId, limit: u32) -> Result<Vec<Message>>;
+
+    /// Those of `chats` in which `user` has written, in no order.
+    async fn written_in(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<ChatId>>;
+
+    /// Who sent the messages of these runs, each once, in no order; system notes have no
+    /// sender.
+    async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>>;
+
+    /// Deletes a message for everyone: its text goes, its place stays, `revision` rises by one
+    /// and it counts as changed now. `None` if there is none; one that is deleted stays as it
+    /// is.
+    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>>;
+
+    /// Messages of these chats that were edited, deleted or reacted to after `after`, by the
+    /// time of change in the store's own clock, at most `limit`. One changed twice is there
+    /// once, in its last place.
+    async fn changed_messages(
+        &self,
+        chats: &[ChatId],
+        after: ChangeCursor,
+        limit: u32,
+    ) -> Result<Vec<ChangedMessage>>;
+
+    // ---- chats and members ----
+
+    /// Makes a chat, or finds the one of this key; also when several ask at once, on several
+    /// nodes, or ask again after one was stopped half-way: there is one chat, with all its
+    /// members and its note as `seq` 1. A chat is not there for any other call before it is
+    /// whole.
+    async fn create_chat(&self, new: NewChat) -> Result<Created>;
+
+    /// These chats, deleted ones left out, in no order.
+    async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>>;
+
+    /// The members of a chat, those who left left out, by `joined_at`, then user; empty for a
+    /// chat that is not there.
+    async fn members(&self, chat: ChatId) -> Result<Vec<Member>>;
+
+    /// One user's place in a chat, also after leaving.
+    async fn member(&self, chat: ChatId, user: &UserId) -> Result<Option<Member>>;
+
+    /// Both members of direct chats, by chat; `chats` are direct.
+    async fn pairs(&self, chats: &[ChatId]) -> Result<Vec<Member>>;
+
+    /// All places of a user, also those left less than seven days ago, in no order. Chats that
+    /// are not there are left out.
+    async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
+
+    /// In how many chats each of these users is, in the order asked; up to 10,000 users.
+    async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>>;
+
+    /// Those of `chats` whose shared fields changed at or after `since`, by the store's clock.
+    async fn changed_chats(&self, chats: &[ChatId], since: Timestamp) -> Result<Vec<Chat>>;
+
+    // ---- receipts ----
+
+    /// Joins receipts to those of their members, each at once and whole; `read` also to
+    /// `delivered`. Joining is free of order and of repeats, also between nodes. A mark of who
+    /// is no member does nothing. Answers in the order of `marks` with the sets as they are
+    /// right after, or `None` for who is no member.
+    ///
+    /// Does not look at the number of runs: who calls keeps them within bounds.
+    async fn mark(&self, marks: Vec<Mark>) -> Result<Vec<Option<(SeqSet, SeqSet)>>>;
+
+    /// Members of these chats whose receipts changed at or after `since`, by the store's clock,
+    /// at most `limit`.
+    async fn changed_receipts(
+        &self,
+        chats: &[ChatId],
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Member>>;
+
+    /// For each query, how many messages there are in its runs that others than `user` sent,
+    /// that are not deleted, and that are no notes but announcements. In the order asked; stops
+    /// at [`COUNT_CAP`].
+    async fn count_unread(&self, user: &UserId, queries: &[UnreadQuery]) -> Result<Vec<u32>>;
+
+    // ---- users ----
+
+    /// Notes a user's name and picture, as of the token's time of issue: what an older token
+    /// says does not replace what a newer one has said. Answers whether it changed anything.
+    async fn put_profile(
+        &self,
+        user: &UserId,
+        display_name: &str,
+        avatar_url: &str,
+        issued_at: Timestamp,
+    ) -> Result<bool>;
+
+    /// Notes when a user was last here; an earlier time does not replace a later one.
+    async fn put_last_active(&self, user: &UserId, at: Timestamp) -> Result<()>;
+
+    /// What is known of these users, in no order; who was not met is left out.
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>>;
+
+    /// The store's own clock: what times of change are compared with.
+    async fn now(&self) -> Result<Timestamp>;
+
+    /// Finishes what is under way, then closes; calls after that fail.
+    async fn close(&self);
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is of no kind we know.
+    #[error("{0}: not a store; use sqlite:PATH or mongodb://HOST/DATABASE")]
+    Url(String),
+    /// It is there but cannot be used.
+    #[error("cannot open the store: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Opens the store that a URL names: `sqlite:PATH` or `mongodb://…` (`mongodb+srv://…`). Makes
+/// tables, collections and indexes that are missing; fails rather than start without them.
+pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return Ok(Arc::new(sqlite::SqliteStore::open(path, clock).await?));
+    }
+    if url.starts_with("mongodb://") || url.starts_with("mongodb+srv://") {
+        return Ok(Arc::new(mongo::MongoStore::open(url, clock).await?));
+    }
+    Err(OpenError::Url(url.split('@').next_back().unwrap_or_default().to_owned()))
+}
