@@ -1,13 +1,14 @@
 //! Turns `proto/` into Rust: messages and the client once, the server once more.
 //!
 //! The server is generated apart so that its two streaming answers are
-//! [`EncodedFrame`](src/rpc/frame.rs): an event is encoded once, however many streams carry it.
+//! [`EncodedFrame`](src/wire/frame.rs): an event is encoded once, however many streams carry it.
 
 use std::path::{Path, PathBuf};
 
 use prost_build::Config;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
+    "adda/node/v1/envelope.proto",
     "adda/v1/chat.proto",
     "adda/v1/chat_service.proto",
     "adda/v1/error.proto",
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
 
     let mut messages = Config::new();
-    messages.bytes(["."]);
+    messages.bytes([".adda.v1.Hello", ".adda.v1.Checkpoint"]);
     tonic_prost_build::configure()
         .build_server(false)
         // The constructor `connect` of a generated client would collide with the RPC Connect.
@@ -37,8 +38,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::new();
     config
         .extern_path(".adda.v1", "crate::proto")
-        .extern_path(".adda.v1.ConnectResponse", "crate::rpc::EncodedFrame")
-        .extern_path(".adda.v1.SubscribeResponse", "crate::rpc::EncodedFrame");
+        .extern_path(".adda.node.v1", "crate::proto::node")
+        .extern_path(".adda.v1.ConnectResponse", "crate::wire::EncodedFrame")
+        .extern_path(".adda.v1.SubscribeResponse", "crate::wire::EncodedFrame");
     tonic_prost_build::configure()
         .build_client(false)
         .build_transport(false)

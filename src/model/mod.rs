@@ -1,15 +1,13 @@
-//! The words of the house as plain structs: ids, chats, members, messages, events.
+//! The words of the house as plain structs: ids, chats, members, messages.
 //!
 //! Nothing here knows protobuf, a database or the network.
 
 mod chat;
-mod event;
 mod ids;
 mod message;
 mod seqs;
 
 pub use chat::{Chat, ChatKind, Member, Role, User};
-pub use event::{Change, Event};
 pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
 pub use message::{Message, MessageKind, MessageState, NoteKind, SystemNote};
 pub use seqs::{MAX_RUNS, Run, SeqSet};

@@ -1,0 +1,217 @@
+//! Making chats: a direct one is found or made, a group is made once per client_chat_id.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Service;
+use super::limits::MAX_CHATS;
+use super::text;
+use crate::error::{Error, Reason, Result};
+use crate::model::{
+    Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId,
+};
+use crate::proto;
+use crate::store::{Created, NewChat, NewMessage, Span};
+
+/// What a client wants to make.
+#[derive(Clone, Debug)]
+pub struct ChatDraft {
+    /// What sort.
+    pub kind: ChatKind,
+    /// The other members, as given.
+    pub member_ids: Vec<String>,
+    /// As given.
+    pub title: String,
+    /// As given.
+    pub client_chat_id: String,
+}
+
+impl Service {
+    /// Makes a chat or finds it; `true`: it was not there before.
+    pub async fn create_chat(
+        self: &Arc<Self>,
+        user: &UserId,
+        draft: ChatDraft,
+    ) -> Result<(proto::Chat, bool)> {
+        let (new, others) = match draft.kind {
+            ChatKind::Direct => self.direct(user, &draft)?,
+            ChatKind::Group => self.group(user, &draft)?,
+        };
+        if let Some(found) = self.check_room(user, &new, &others).await? {
+            return Ok((self.show_chat(user, found).await?, false));
+        }
+        let (chat, created) = match self.store.create_chat(new).await? {
+            Created::Chat(chat, created) => (chat, created),
+            Created::Reused => {
+                return Err(Error::new(
+                    Reason::ClientIdReused,
+                    "this client_chat_id was used for another content; the first stays",
+                ));
+            }
+            Created::Deleted => return Err(Error::chat_not_found()),
+        };
+        if created {
+            self.tell_of_chat(user, &chat).await?;
+        }
+        Ok((self.show_chat(user, chat).await?, created))
+    }
+
+    fn direct(&self, user: &UserId, draft: &ChatDraft) -> Result<(NewChat, Vec<UserId>)> {
+        let others = others(user, &draft.member_ids)?;
+        let [other] = others.as_slice() else {
+            return Err(Error::field("member_ids", "a direct chat is with exactly one other user"));
+        };
+        if !draft.title.is_empty() {
+            return Err(Error::field("title", "a direct chat has no title"));
+        }
+        if !draft.client_chat_id.is_empty() {
+            return Err(Error::field("client_chat_id", "for groups only"));
+        }
+        let (a, b) = if user < other { (user, other) } else { (other, user) };
+        let id = ChatId(self.clock.new_id());
+        let new = NewChat {
+            key: Some(format!("d|{a}|{b}")),
+            id,
+            content_hash: self.sealer.content_hash(&[b"direct"]),
+            chat: self.shared(id, ChatKind::Direct, String::new(), user, 2),
+            members: vec![(user.clone(), Role::Member), (other.clone(), Role::Member)],
+            note: None,
+        };
+        Ok((new, others))
+    }
+
+    fn group(&self, user: &UserId, draft: &ChatDraft) -> Result<(NewChat, Vec<UserId>)> {
+        let max = self.settings.max_group_members;
+        if draft.member_ids.len() >= max as usize {
+            return Err(Error::over_limit("member_ids", max - 1, "users besides you"));
+        }
+        let others = others(user, &draft.member_ids)?;
+        let title = text::title(&draft.title)?;
+        if !draft.client_chat_id.is_empty() {
+            text::client_id("client_chat_id", &draft.client_chat_id)?;
+        }
+        let mut parts = vec![b"group".as_slice(), title.as_bytes()];
+        parts.extend(others.iter().map(|other| other.as_str().as_bytes()));
+        let content_hash = self.sealer.content_hash(&parts);
+        let id = ChatId(self.clock.new_id());
+        let count = u32::try_from(others.len() + 1).unwrap_or(u32::MAX);
+        let mut members = vec![(user.clone(), Role::Owner)];
+        members.extend(others.iter().map(|other| (other.clone(), Role::Member)));
+        let new = NewChat {
+            key: (!draft.client_chat_id.is_empty())
+                .then(|| format!("g|{user}|{}", draft.client_chat_id)),
+            id,
+            content_hash,
+            chat: self.shared(id, ChatKind::Group, title, user, count),
+            members,
+            note: Some(self.group_created(id, user)),
+        };
+        Ok((new, others))
+    }
+
+    fn shared(&self, id: ChatId, kind: ChatKind, title: String, by: &UserId, count: u32) -> Chat {
+        Chat {
+            id,
+            kind,
+            title,
+            avatar_url: String::new(),
+            created_by: by.clone(),
+            member_count: count,
+            revision: 1,
+            deleted_at: None,
+        }
+    }
+
+    fn group_created(&self, chat: ChatId, by: &UserId) -> NewMessage {
+        NewMessage {
+            id: MessageId(self.clock.new_id()),
+            chat,
+            sender: None,
+            client_message_id: "group-created".to_owned(),
+            content_hash: self.sealer.content_hash(&[b"group-created"]),
+            text: format!("{by} made the group"),
+            reply_to: None,
+            note: Some(SystemNote {
+                kind: NoteKind::GroupCreated,
+                actor: Some(by.clone()),
+                users: Vec::new(),
+                title: String::new(),
+            }),
+            member_as_of: 0,
+        }
+    }
+
+    /// Refuses a chat that would be one too many for someone, unless it is a direct chat that is
+    /// there.
+    async fn check_room(
+        &self,
+        user: &UserId,
+        new: &NewChat,
+        others: &[UserId],
+    ) -> Result<Option<Chat>> {
+        let mut users = vec![user.clone()];
+        users.extend_from_slice(others);
+        let counts = self.store.count_memberships(&users).await?;
+        if counts.iter().all(|count| (*count as usize) < MAX_CHATS) {
+            return Ok(None);
+        }
+        if new.chat.kind == ChatKind::Direct
+            && let Some(found) = self.direct_chat_with(user, &others[0]).await?
+        {
+            return Ok(Some(found));
+        }
+        let mut error =
+            Error::new(Reason::TooManyChats, "you or one to be added is in too many chats");
+        error.metadata.push(("limit", MAX_CHATS.to_string()));
+        Err(error)
+    }
+
+    async fn direct_chat_with(&self, user: &UserId, other: &UserId) -> Result<Option<Chat>> {
+        let mine = self.store.memberships(user).await?;
+        let ids: Vec<ChatId> = mine.iter().map(|place| place.chat).collect();
+        let chats = self.store.chats(&ids).await?;
+        let direct: Vec<ChatId> = chats
+            .iter()
+            .filter(|chat| chat.kind == ChatKind::Direct)
+            .map(|chat| chat.id)
+            .collect();
+        let pairs = self.store.pairs(&direct).await?;
+        let with = pairs.iter().find(|member| member.user == *other).map(|member| member.chat);
+        Ok(chats.into_iter().find(|chat| Some(chat.id) == with))
+    }
+
+    /// A group begins with its note, which all members hear; a direct chat is told to its maker
+    /// alone until something is written.
+    async fn tell_of_chat(self: &Arc<Self>, user: &UserId, chat: &Chat) -> Result<()> {
+        match chat.kind {
+            ChatKind::Direct => {
+                let event = self.chat_updated_event(chat).await?;
+                let event = proto::event::Event::ChatUpdated(event);
+                self.tell_users(std::slice::from_ref(user), event).await;
+            }
+            ChatKind::Group => {
+                for note in self.store.history(chat.id, Span::After(0), 1, 1).await? {
+                    self.tell_of_message(&note).await;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The other members, each once, by id.
+fn others(user: &UserId, raw: &[String]) -> Result<Vec<UserId>> {
+    let mut others = BTreeSet::new();
+    for (at, id) in raw.iter().enumerate() {
+        let id = UserId::parse(id).ok_or_else(|| {
+            Error::field(
+                format!("member_ids[{at}]"),
+                "a user id is 1 to 64 of A-Z a-z 0-9 _ . : @ -",
+            )
+        })?;
+        if id != *user {
+            others.insert(id);
+        }
+    }
+    Ok(others.into_iter().collect())
+}

@@ -1,0 +1,333 @@
+//! Hands each chat's messages to the sessions of this node in the order of `seq`, whichever way
+//! and in whichever order they come: from an append here, from the bus, from the log.
+//!
+//! A hole waits for the bus for a moment and is then read from the store. A repeat does nothing.
+//! Sessions have the last word: each knows what it was given, and compares with the store when
+//! it sees a hole all the same.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::Service;
+use super::limits::HOLE_PATIENCE;
+use super::roster::Roster;
+use crate::model::{ChatId, ChatKind, Message, MessageId, Seq};
+use crate::store::{self, Span};
+use crate::wire::{self, EncodedFrame, Told};
+use crate::{clock::Timestamp, proto};
+
+/// Messages of one chat that may wait for a hole; beyond it they go, and sessions compare.
+const MAX_WAITING: usize = 4_096;
+/// Feeds of chats without messages for this long are forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(600);
+/// When a chat is first seen, messages before it of this age are handed on with it.
+const FIRST_LOOK_BACK: Duration = Duration::from_secs(30);
+const FIRST_LOOK_LIMIT: u32 = 64;
+const SHARDS: usize = 64;
+
+/// A message on its way to sessions.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    chat: ChatId,
+    seq: Seq,
+    id: MessageId,
+    changes_members: bool,
+    frame: EncodedFrame,
+}
+
+impl Sent {
+    /// From the store.
+    pub fn of(message: &Message) -> Self {
+        Self {
+            chat: message.chat,
+            seq: message.seq,
+            id: message.id,
+            changes_members: message.changes_members(),
+            frame: frame_of(wire::message(message)),
+        }
+    }
+
+    /// From another node; `None` if it makes no sense.
+    pub fn from_wire(message: proto::Message) -> Option<Self> {
+        let note = message.system_note.as_ref();
+        Some(Self {
+            chat: ChatId::parse(&message.chat_id)?,
+            seq: Some(message.seq).filter(|seq| *seq > 0)?,
+            id: MessageId::parse(&message.message_id)?,
+            changes_members: note
+                .is_some_and(|note| note.kind() != proto::SystemNoteKind::Announcement),
+            frame: frame_of(message),
+        })
+    }
+}
+
+/// The frame that tells of a new message.
+pub fn frame_of(message: proto::Message) -> EncodedFrame {
+    let sent = proto::MessageSent { message: Some(message) };
+    wire::event_frame(proto::event::Event::MessageSent(sent))
+}
+
+#[derive(Debug)]
+struct Feed {
+    /// Everything up to here was handed on; `None`: nothing of this chat was seen yet.
+    handed: Option<Seq>,
+    waiting: BTreeMap<Seq, Sent>,
+    /// A task is reading for this feed.
+    busy: bool,
+    used: Instant,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { handed: None, waiting: BTreeMap::new(), busy: false, used: Instant::now() }
+    }
+}
+
+/// All feeds.
+#[derive(Debug)]
+pub struct Feeds {
+    shards: Vec<Mutex<HashMap<ChatId, Feed>>>,
+    hasher: RandomState,
+}
+
+impl Default for Feeds {
+    fn default() -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, hasher: RandomState::new() }
+    }
+}
+
+impl Feeds {
+    fn shard(&self, chat: ChatId) -> &Mutex<HashMap<ChatId, Feed>> {
+        let at = self.hasher.hash_one(chat) % SHARDS as u64;
+        &self.shards[usize::try_from(at).unwrap_or(0)]
+    }
+
+    /// A `seq` that the chat has reached for sure; 0 if none is known.
+    pub fn reached(&self, chat: ChatId) -> Seq {
+        self.shard(chat).lock().get(&chat).and_then(|feed| feed.handed).unwrap_or(0)
+    }
+
+    /// Forgets feeds that are idle.
+    pub fn sweep(&self) {
+        for shard in &self.shards {
+            shard.lock().retain(|_, feed| feed.busy || feed.used.elapsed() < FORGET_AFTER);
+        }
+    }
+}
+
+/// What a feed needs before it can go on.
+enum Need {
+    Nothing,
+    FirstLook(Seq),
+    Members,
+    Introduction(Arc<Roster>, Seq),
+    Hole(Seq, Seq),
+}
+
+impl Service {
+    /// Hands a stored message on, in its turn.
+    pub(super) fn hand_on(self: &Arc<Self>, sent: Sent) {
+        let chat = sent.chat;
+        if sent.changes_members {
+            self.rosters.note(chat, sent.seq);
+        }
+        let mut shard = self.feeds.shard(chat).lock();
+        let feed = shard.entry(chat).or_default();
+        feed.used = Instant::now();
+        if feed.handed.is_some_and(|handed| sent.seq <= handed) {
+            return;
+        }
+        feed.waiting.insert(sent.seq, sent);
+        if feed.waiting.len() > MAX_WAITING {
+            tracing::warn!(%chat, "too many messages wait for a hole; sessions will compare");
+            feed.handed = None;
+            feed.waiting.clear();
+            return;
+        }
+        if !feed.busy && !matches!(self.pump(chat, feed), Need::Nothing) {
+            feed.busy = true;
+            let service = Arc::clone(self);
+            self.run(service.pump_slowly(chat));
+        }
+    }
+
+    /// Hands on what can be without reading.
+    fn pump(&self, chat: ChatId, feed: &mut Feed) -> Need {
+        while let Some((&seq, _)) = feed.waiting.first_key_value() {
+            let handed = match feed.handed {
+                Some(handed) => handed,
+                None if seq == 1 => 0,
+                None => return Need::FirstLook(seq),
+            };
+            if seq > handed + 1 {
+                return Need::Hole(handed, seq);
+            }
+            if seq == handed + 1 {
+                let Some(roster) = self.rosters.at_hand(chat) else { return Need::Members };
+                if self.is_new_to_someone_here(&roster, seq) {
+                    return Need::Introduction(roster, seq);
+                }
+                if let Some(sent) = feed.waiting.get(&seq) {
+                    self.deliver(&roster, sent);
+                }
+                feed.handed = Some(seq);
+            }
+            feed.waiting.pop_first();
+        }
+        Need::Nothing
+    }
+
+    /// Reads what the feed needs, and goes on until nothing is missing.
+    async fn pump_slowly(self: Arc<Self>, chat: ChatId) {
+        let mut failures = 0;
+        loop {
+            let need = {
+                let mut shard = self.feeds.shard(chat).lock();
+                let feed = shard.entry(chat).or_default();
+                let need = self.pump(chat, feed);
+                if matches!(need, Need::Nothing) {
+                    feed.busy = false;
+                    return;
+                }
+                need
+            };
+            if let Err(error) = self.satisfy(chat, need).await {
+                failures += 1;
+                tracing::warn!(%chat, %error, failures, "cannot read what a chat's feed lacks");
+                tokio::time::sleep(Duration::from_secs(1).min(HOLE_PATIENCE * failures)).await;
+            }
+        }
+    }
+
+    async fn satisfy(self: &Arc<Self>, chat: ChatId, need: Need) -> store::Result<()> {
+        match need {
+            Need::Nothing => {}
+            Need::Members => {
+                if self.rosters.get(chat).await?.is_none() {
+                    self.skip(chat);
+                }
+            }
+            Need::FirstLook(seq) => self.first_look(chat, seq).await?,
+            Need::Introduction(roster, seq) => self.introduce(chat, &roster, seq).await?,
+            Need::Hole(handed, seq) => {
+                tokio::time::sleep(HOLE_PATIENCE).await;
+                if self.feeds.reached(chat) == handed {
+                    let limit = (seq - handed - 1).min(super::limits::LOG_PAGE);
+                    let found = self.store.history(chat, Span::After(handed), 1, limit).await?;
+                    self.fill(chat, &found);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A chat that is not there has nobody to tell.
+    fn skip(&self, chat: ChatId) {
+        let mut shard = self.feeds.shard(chat).lock();
+        if let Some(feed) = shard.get_mut(&chat) {
+            feed.waiting.clear();
+        }
+    }
+
+    async fn first_look(&self, chat: ChatId, seq: Seq) -> store::Result<()> {
+        let someone = match self.rosters.get(chat).await? {
+            Some(roster) => self.hub.has_any(roster.seats().iter().map(|seat| &seat.user)),
+            None => false,
+        };
+        let mut found = Vec::new();
+        if someone {
+            let young = self.clock.now().minus(FIRST_LOOK_BACK);
+            found = self.store.history(chat, Span::Before(seq), 1, FIRST_LOOK_LIMIT).await?;
+            found.retain(|message| message.created_at() >= young);
+        }
+        let from = found.iter().map(|message| message.seq).min().unwrap_or(seq);
+        let mut shard = self.feeds.shard(chat).lock();
+        let feed = shard.entry(chat).or_default();
+        feed.handed.get_or_insert(from - 1);
+        drop(shard);
+        self.fill(chat, &found);
+        Ok(())
+    }
+
+    fn fill(&self, chat: ChatId, found: &[Message]) {
+        let mut shard = self.feeds.shard(chat).lock();
+        let feed = shard.entry(chat).or_default();
+        for message in found {
+            if message.changes_members() {
+                self.rosters.note(chat, message.seq);
+            }
+            feed.waiting.entry(message.seq).or_insert_with(|| Sent::of(message));
+        }
+    }
+
+    /// Whether this is the first message someone with a session here can see: the chat itself
+    /// is told of before it. The maker of a direct chat knows it.
+    fn is_new_to_someone_here(&self, roster: &Roster, seq: Seq) -> bool {
+        self.hub.has_any(newcomers(roster, seq))
+    }
+
+    async fn introduce(
+        self: &Arc<Self>,
+        chat: ChatId,
+        roster: &Roster,
+        seq: Seq,
+    ) -> store::Result<()> {
+        let told = Arc::new(Told::Change(self.chat_updated(&roster.chat).await?));
+        let mut shard = self.feeds.shard(chat).lock();
+        let Some(feed) = shard.get_mut(&chat) else { return Ok(()) };
+        if feed.handed.is_some_and(|handed| handed >= seq) {
+            return Ok(());
+        }
+        self.hub.each(newcomers(roster, seq), |listener| listener.tell(&told));
+        if let Some(sent) = feed.waiting.remove(&seq) {
+            self.deliver(roster, &sent);
+            feed.handed = Some(seq);
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, roster: &Roster, sent: &Sent) {
+        let told = Arc::new(Told::Message {
+            chat: sent.chat,
+            seq: sent.seq,
+            id: sent.id,
+            frame: sent.frame.clone(),
+        });
+        let seats = roster.seats().iter().filter(|seat| seat.visible_from <= sent.seq);
+        self.hub.each(seats.map(|seat| &seat.user), |listener| listener.tell(&told));
+    }
+
+    /// Reads the log since then and hands on what sessions here may lack.
+    pub(super) async fn read_log_since(self: &Arc<Self>, since: Timestamp) -> store::Result<u64> {
+        let mut after = MessageId(since.first_id());
+        let mut count = 0;
+        loop {
+            let page = self.store.log(after, super::limits::LOG_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = last.id;
+            count += page.len() as u64;
+            let full = page.len() >= super::limits::LOG_PAGE as usize;
+            for message in &page {
+                self.hand_on(Sent::of(message));
+            }
+            if !full {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+fn newcomers(roster: &Roster, seq: Seq) -> impl Iterator<Item = &crate::model::UserId> {
+    let maker = (roster.chat.kind == ChatKind::Direct).then_some(&roster.chat.created_by);
+    roster
+        .seats()
+        .iter()
+        .filter(move |seat| seat.visible_from == seq)
+        .map(|seat| &seat.user)
+        .filter(move |user| Some(*user) != maker)
+}

@@ -1,0 +1,400 @@
+//! Who is online: a lease each device's stream holds, and who may be told.
+//!
+//! Presence goes to those who share a direct chat in which the one watched has written, and to
+//! sessions that have a common group on screen. A node that dies sends nothing: its leases run
+//! out, and the others read again where those are whom their sessions hold for online there.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Service;
+use super::hub::Listener;
+use super::limits::{MAX_RECEIPT_MEMBERS, MAX_WATCHED, PRESENCE_SWEEP, PRESENCE_WITHIN};
+use crate::bus::{Found, Place, To};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
+use crate::proto::{self, node};
+use crate::store;
+use crate::wire::{self, Told};
+
+/// A renewal later than this after the last good one leaves a time in which nobody could find
+/// the sessions of this node.
+const RENEWAL_TOO_LATE: Duration = Duration::from_secs(30);
+
+/// Who hears of a user coming and going.
+#[derive(Debug, Default)]
+struct Watchers {
+    users: Vec<UserId>,
+    groups: Vec<ChatId>,
+}
+
+/// Whether a user is online, given all places.
+fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
+    places
+        .iter()
+        .filter(|found| found.live && found.place.foreground)
+        .map(|found| (found.place.since, found.place.node.clone()))
+        .min()
+}
+
+/// When a foreground stream was seen last, by leases that ran out.
+fn last_seen(places: &[Found]) -> Option<Timestamp> {
+    places.iter().filter(|found| found.place.foreground).map(|found| found.renewed_at).max()
+}
+
+fn presence_event(user: &UserId, online: bool, at: Timestamp) -> proto::event::Event {
+    let user_id = user.to_string();
+    let at = Some(wire::timestamp(at));
+    if online {
+        proto::event::Event::UserOnline(proto::UserOnline { user_id, since: at })
+    } else {
+        proto::event::Event::UserOffline(proto::UserOffline { user_id, last_active: at })
+    }
+}
+
+fn told(user: &UserId, node: Option<NodeId>, at: Timestamp) -> Arc<Told> {
+    let frame = wire::event_frame(presence_event(user, node.is_some(), at));
+    Arc::new(Told::Presence { user: user.clone(), node, at, frame })
+}
+
+impl Service {
+    /// The places of one user; none where the bus is away.
+    pub(crate) async fn places(&self, user: &UserId) -> Vec<Found> {
+        self.places_of(std::slice::from_ref(user)).await.pop().unwrap_or_default()
+    }
+
+    /// The places of users, in the order asked; none where the bus is away.
+    async fn places_of(&self, users: &[UserId]) -> Vec<Vec<Found>> {
+        if users.is_empty() {
+            return Vec::new();
+        }
+        match tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(users)).await {
+            Ok(Ok(found)) if found.len() == users.len() => found,
+            Ok(Ok(_)) | Ok(Err(_)) | Err(_) => vec![Vec::new(); users.len()],
+        }
+    }
+
+    /// Writes a new session's place. Where presence is away the stream opens all the same.
+    pub(crate) async fn arrive(self: &Arc<Self>, listener: &Arc<Listener>, before: &[Found]) {
+        let place = (listener.who.user.clone(), listener.place());
+        let written = tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&[place])).await;
+        if !matches!(written, Ok(Ok(_))) {
+            tracing::debug!(session = %listener.who.session, "opened without presence");
+        }
+        listener.settle();
+        if !listener.in_background() && online(before).is_none() {
+            self.announce_later(&listener.who.user, true, listener.place().since);
+        }
+    }
+
+    /// A session goes to the background, or comes back.
+    pub(crate) async fn change_ground(self: &Arc<Self>, listener: &Arc<Listener>, back: bool) {
+        let old = listener.place();
+        if old.foreground != back {
+            return;
+        }
+        let user = &listener.who.user;
+        let before = self.places(user).await;
+        let now = self.clock.now();
+        let new = Place { foreground: !back, since: now, ..old.clone() };
+        listener.set_place(new.clone());
+        // Where presence is away the next renewal writes it.
+        let both = async {
+            self.bus.renew(&[(user.clone(), new)]).await?;
+            self.bus.remove(&[(user.clone(), old)]).await
+        };
+        drop(tokio::time::timeout(PRESENCE_WITHIN, both).await);
+        if back {
+            self.note_last_active(user, now).await;
+            self.check_gone_later(user.clone(), now);
+        } else if online(&before).is_none() {
+            self.announce_later(user, true, now);
+        }
+    }
+
+    /// A session has ended.
+    pub(crate) async fn depart(self: &Arc<Self>, listener: &Arc<Listener>) {
+        let user = listener.who.user.clone();
+        let place = listener.place();
+        let foreground = place.foreground;
+        let gone = [(user.clone(), place)];
+        // A bus that is away forgets the place by itself.
+        drop(tokio::time::timeout(PRESENCE_WITHIN, self.bus.remove(&gone)).await);
+        if foreground {
+            let now = self.clock.now();
+            self.note_last_active(&user, now).await;
+            self.check_gone_later(user, now);
+        }
+    }
+
+    async fn note_last_active(&self, user: &UserId, at: Timestamp) {
+        if let Err(error) = self.store.put_last_active(user, at).await {
+            tracing::warn!(%user, %error, "cannot note when a user was last here");
+        }
+    }
+
+    /// After the grace: offline, if no other session has come.
+    fn check_gone_later(self: &Arc<Self>, user: UserId, last_active: Timestamp) {
+        let service = Arc::clone(self);
+        let grace = self.settings.presence_grace;
+        self.run(async move {
+            tokio::time::sleep(grace).await;
+            let here = service.hub.of(&user).iter().any(|listener| !listener.in_background());
+            if !here && online(&service.places(&user).await).is_none() {
+                service.announce(&user, false, last_active).await;
+            }
+        });
+    }
+
+    fn announce_later(self: &Arc<Self>, user: &UserId, online: bool, at: Timestamp) {
+        let (service, user) = (Arc::clone(self), user.clone());
+        self.run(async move { service.announce(&user, online, at).await });
+    }
+
+    /// Tells that a user came or went.
+    async fn announce(&self, user: &UserId, online: bool, at: Timestamp) {
+        let watchers = match self.watchers(user).await {
+            Ok(watchers) => watchers,
+            Err(error) => {
+                tracing::warn!(%user, %error, "presence is not told: the store cannot be read");
+                return;
+            }
+        };
+        let told = told(user, online.then(|| self.bus.node().clone()), at);
+        self.show_presence(user, &watchers, &told);
+        if !self.bus.has_peers() {
+            return;
+        }
+        let to = if watchers.groups.is_empty() {
+            self.nodes_of(&watchers.users).await
+        } else {
+            To::All
+        };
+        let changed = node::PresenceChanged {
+            user_id: user.to_string(),
+            watcher_ids: watchers.users.iter().map(ToString::to_string).collect(),
+            chat_ids: watchers.groups.iter().map(ToString::to_string).collect(),
+            online,
+            at: at.0,
+        };
+        self.publish(to, node::envelope::Body::Presence(changed));
+    }
+
+    /// Presence of a user elsewhere has changed.
+    pub(super) fn hear_presence(&self, from: &NodeId, changed: &node::PresenceChanged) {
+        let Some(user) = UserId::parse(&changed.user_id) else { return };
+        let watchers = Watchers {
+            users: changed.watcher_ids.iter().filter_map(|id| UserId::parse(id)).collect(),
+            groups: changed.chat_ids.iter().filter_map(|id| ChatId::parse(id)).collect(),
+        };
+        let told = told(&user, changed.online.then(|| from.clone()), Timestamp(changed.at));
+        self.show_presence(&user, &watchers, &told);
+    }
+
+    fn show_presence(&self, user: &UserId, watchers: &Watchers, told: &Arc<Told>) {
+        let mut seen = HashSet::new();
+        let mut show = |listener: &Arc<Listener>| {
+            if listener.who.user != *user && seen.insert(listener.who.session) {
+                listener.tell(told);
+            }
+        };
+        self.hub.each(&watchers.users, &mut show);
+        for group in &watchers.groups {
+            self.hub.on_screen(*group).iter().for_each(&mut show);
+        }
+    }
+
+    async fn watchers(&self, user: &UserId) -> store::Result<Watchers> {
+        let chats: Vec<ChatId> = self
+            .store
+            .memberships(user)
+            .await?
+            .into_iter()
+            .filter(|place| place.left_at.is_none())
+            .map(|place| place.chat)
+            .collect();
+        let chats = self.store.chats(&chats).await?;
+        let of = |kind| chats.iter().filter(move |chat| chat.kind == kind);
+        let direct: Vec<ChatId> = of(ChatKind::Direct).map(|chat| chat.id).collect();
+        let written = self.store.written_in(user, &direct).await?;
+        let pairs = self.store.pairs(&written).await?;
+        let users = pairs.into_iter().map(|m| m.user).filter(|other| other != user).collect();
+        let groups = of(ChatKind::Group)
+            .filter(|chat| chat.member_count as usize <= MAX_RECEIPT_MEMBERS)
+            .map(|chat| chat.id)
+            .collect();
+        Ok(Watchers { users, groups })
+    }
+
+    /// Tells a session which of these users are online.
+    async fn show_online(&self, listener: &Arc<Listener>, users: &[UserId]) {
+        let places = self.places_of(users).await;
+        for (user, places) in users.iter().zip(places) {
+            if let Some((since, node)) = online(&places) {
+                listener.tell(&told(user, Some(node), since));
+            }
+        }
+    }
+
+    /// Tells a session who is online among the peers of its direct chats, `chats` by inbox order.
+    pub(crate) async fn show_online_peers(
+        &self,
+        listener: &Arc<Listener>,
+        chats: &[ChatId],
+    ) -> store::Result<()> {
+        let direct = &chats[..chats.len().min(MAX_WATCHED)];
+        let peers: Vec<(ChatId, UserId)> = peers(&listener.who.user, self.store.pairs(direct).await?);
+        let users: Vec<UserId> =
+            self.store.wrote(&peers).await?.into_iter().map(|(_, user)| user).collect();
+        self.show_online(listener, &users).await;
+        Ok(())
+    }
+
+    /// Tells a session that has just put a chat on screen who is online there.
+    pub(crate) async fn show_online_in(
+        &self,
+        listener: &Arc<Listener>,
+        chat: ChatId,
+    ) -> Result<()> {
+        let seated = self.seated(&listener.who.user, chat).await?;
+        let roster = &seated.roster;
+        if !roster.has_receipts() || listener.in_background() {
+            return Ok(());
+        }
+        if roster.chat.kind == ChatKind::Direct {
+            return Ok(self.show_online_peers(listener, &[chat]).await?);
+        }
+        let mut users = roster.users();
+        users.retain(|user| *user != listener.who.user);
+        self.show_online(listener, &users).await;
+        Ok(())
+    }
+
+    /// The presence of the other members of direct chats that have written there, by chat.
+    pub(super) async fn presence_of_peers(
+        &self,
+        user: &UserId,
+        direct: &[ChatId],
+        members: &HashMap<ChatId, Vec<Member>>,
+    ) -> Result<HashMap<ChatId, proto::Presence>> {
+        let pairs = direct.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
+        let peers = peers(user, pairs.collect());
+        let written = self.store.wrote(&peers).await?;
+        let ids: Vec<UserId> = written.iter().map(|(_, peer)| peer.clone()).collect();
+        let (users, places) = tokio::join!(self.users_by_id(&ids), self.places_of(&ids));
+        let users = users?;
+        let shown = written.into_iter().zip(places).map(|((chat, peer), places)| {
+            let online = online(&places);
+            let noted = users.get(&peer).and_then(|user| user.last_active);
+            let presence = proto::Presence {
+                is_online: online.is_some(),
+                last_active: noted.max(last_seen(&places)).map(wire::timestamp),
+                since: online.map(|(since, _)| wire::timestamp(since)),
+            };
+            (chat, presence)
+        });
+        Ok(shown.collect())
+    }
+
+    /// Renews the leases of this node's sessions, and reads again where watched users are whose
+    /// node is silent.
+    pub(super) async fn keep_presence(self: Arc<Self>) {
+        let every = self.settings.presence_lease / 3;
+        let mut renewal = tokio::time::interval(every);
+        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sweep = tokio::time::interval(PRESENCE_SWEEP.min(every));
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut good = (Instant::now(), self.clock.now());
+        loop {
+            tokio::select! {
+                _ = renewal.tick() => good = self.renew_all(good, every).await,
+                _ = sweep.tick() => self.read_silent_again().await,
+            }
+        }
+    }
+
+    async fn renew_all(
+        &self,
+        last: (Instant, Timestamp),
+        every: Duration,
+    ) -> (Instant, Timestamp) {
+        let sessions = self.hub.all();
+        let places: Vec<(UserId, Place)> = sessions
+            .iter()
+            .filter(|listener| listener.is_settled())
+            .map(|listener| (listener.who.user.clone(), listener.place()))
+            .collect();
+        if places.is_empty() {
+            return (Instant::now(), self.clock.now());
+        }
+        let began = (Instant::now(), self.clock.now());
+        match self.bus.renew(&places).await {
+            Ok(added) => {
+                let gone = self.removed_meanwhile(&places);
+                if !gone.is_empty() {
+                    // Sessions that ended while the renewal was under way.
+                    drop(self.bus.remove(&gone).await);
+                }
+                let late = last.0.elapsed() > RENEWAL_TOO_LATE.max(every * 2);
+                if (added > 0 || late) && self.bus.has_peers() {
+                    tracing::warn!(added, late, "sessions of this node could not be found");
+                    self.lost(last.1);
+                }
+                began
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot renew presence");
+                last
+            }
+        }
+    }
+
+    fn removed_meanwhile(&self, places: &[(UserId, Place)]) -> Vec<(UserId, Place)> {
+        let left = |place: &Place| {
+            self.hub.session(place.session).is_none_or(|listener| listener.place() != *place)
+        };
+        places.iter().filter(|(_, place)| left(place)).cloned().collect()
+    }
+
+    async fn read_silent_again(&self) {
+        let mut watching: HashMap<UserId, Vec<Arc<Listener>>> = HashMap::new();
+        for listener in self.hub.all() {
+            for (user, node) in listener.watched() {
+                if !self.bus.hears(&node) {
+                    watching.entry(user).or_default().push(Arc::clone(&listener));
+                }
+            }
+        }
+        if watching.is_empty() {
+            return;
+        }
+        let users: Vec<UserId> = watching.keys().cloned().collect();
+        // Where the bus is away nothing is known, and nothing told.
+        let Ok(places) = self.bus.find(&users).await else { return };
+        for (user, places) in users.iter().zip(places) {
+            let told = match online(&places) {
+                // Silent, but its lease runs still.
+                Some((_, node)) if !self.bus.hears(&node) => continue,
+                Some((since, node)) => told(user, Some(node), since),
+                None => {
+                    let seen = last_seen(&places).unwrap_or_else(|| self.clock.now());
+                    told(user, None, seen)
+                }
+            };
+            for listener in watching.get(user).into_iter().flatten() {
+                listener.tell(&told);
+            }
+        }
+    }
+}
+
+/// The other members, by chat.
+fn peers(user: &UserId, pairs: Vec<Member>) -> Vec<(ChatId, UserId)> {
+    pairs
+        .into_iter()
+        .filter(|member| member.user != *user)
+        .map(|member| (member.chat, member.user))
+        .collect()
+}

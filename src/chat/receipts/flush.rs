@@ -1,0 +1,370 @@
+//! The task that writes receipts, and what follows from what it wrote.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Job, Left, Marks, Sets, Todo};
+use crate::chat::Service;
+use crate::chat::limits::{MAX_RUNS, RECEIPT_GATHER, RECEIPT_GATHER_LARGE};
+use crate::error::{Error, Reason, Result};
+use crate::model::{ChatId, ChatKind, Run, Seq, SeqSet, SessionId, UserId};
+use crate::proto;
+use crate::store::Mark;
+use crate::wire;
+
+/// Members written at once.
+const BATCH: usize = 1_000;
+/// Writes under way at once.
+const WRITES: usize = 2;
+/// Store reads under way at once within one write.
+const READS: usize = 16;
+/// A gap between runs up to this long is looked through for own messages.
+const SMALL_GAP: u64 = 64;
+
+type Key = (ChatId, UserId);
+type Answer = oneshot::Sender<Result<Option<Left>>>;
+
+/// What waits for one member.
+struct Pending {
+    delivered: Vec<Run>,
+    read: Vec<Run>,
+    visible_from: Seq,
+    large: bool,
+    session: Option<SessionId>,
+    due: Instant,
+    answers: Vec<Answer>,
+}
+
+/// What was written for one member.
+struct Written {
+    chat: ChatId,
+    user: UserId,
+    large: bool,
+    session: Option<SessionId>,
+    new_delivered: Vec<Run>,
+    new_read: Vec<Run>,
+    left: Option<Left>,
+}
+
+impl Service {
+    /// Writes receipts as they come.
+    pub(in crate::chat) async fn write_receipts(self: Arc<Self>, marks: Marks) {
+        let mut queue = marks.0;
+        let mut waiting: HashMap<Key, Pending> = HashMap::new();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let next = waiting.values().map(|pending| pending.due).min();
+            let may_write = under_way.len() < WRITES;
+            if may_write && next.is_some_and(|due| due <= Instant::now()) {
+                let batch = take_due(&mut waiting);
+                under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
+                continue;
+            }
+            let sleep = tokio::time::sleep_until(next.unwrap_or_else(Instant::now));
+            tokio::select! {
+                todo = queue.recv() => match todo {
+                    Some(Todo::Write(job)) => gather(&mut waiting, *job),
+                    Some(Todo::Flush(done)) => {
+                        for pending in waiting.values_mut() {
+                            pending.due = Instant::now();
+                        }
+                        while !waiting.is_empty() || !under_way.is_empty() {
+                            if !waiting.is_empty() {
+                                let batch = take_due(&mut waiting);
+                                under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
+                            }
+                            under_way.next().await;
+                        }
+                        // Nobody waits any more if this fails.
+                        drop(done.send(()));
+                    }
+                    None => return,
+                },
+                Some(_) = under_way.next() => {}
+                () = sleep, if may_write && next.is_some() => {}
+            }
+        }
+    }
+
+    async fn write(self: Arc<Self>, batch: Vec<(Key, Pending)>) {
+        let keys: Vec<Key> = batch.iter().map(|(key, _)| key.clone()).collect();
+        let known = self.known_sets(&keys).await;
+        let mut ready = Vec::new();
+        for ((key, pending), known) in batch.into_iter().zip(known) {
+            match known {
+                Ok(known) => match self.bounded(&key, &pending, &known).await {
+                    Ok((delivered, read)) => ready.push((key, pending, known, delivered, read)),
+                    Err(error) => refuse(pending.answers, error),
+                },
+                Err(error) => refuse(pending.answers, error),
+            }
+        }
+        let chats: Vec<ChatId> = ready
+            .iter()
+            .filter(|(_, pending, ..)| !pending.read.is_empty())
+            .map(|((chat, _), ..)| *chat)
+            .collect();
+        // The newest message first: what is counted below is then never more than was there.
+        let heads = match self.store.heads(&chats).await {
+            Ok(heads) => heads.into_iter().map(|head| (head.chat, head.seq)).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read heads; unread counts are left out");
+                HashMap::new()
+            }
+        };
+        let marks = ready
+            .iter()
+            .map(|((chat, user), _, _, delivered, read)| Mark {
+                user: user.clone(),
+                chat: *chat,
+                delivered: delivered.clone(),
+                read: read.clone(),
+            })
+            .collect();
+        let marked = match self.store.mark(marks).await {
+            Ok(marked) => marked,
+            Err(error) => {
+                tracing::warn!(%error, "cannot write receipts");
+                for (_, pending, ..) in ready {
+                    let error = Error::new(Reason::StoreUnavailable, "the store cannot be reached");
+                    refuse(pending.answers, error);
+                }
+                return;
+            }
+        };
+        let after = ready.into_iter().zip(marked);
+        stream::iter(after)
+            .for_each_concurrent(READS, |((key, pending, known, ..), marked)| {
+                let head = heads.get(&key.0).copied();
+                self.wrote(key, pending, known, marked, head)
+            })
+            .await;
+    }
+
+    /// The sets as last seen; they may have grown since.
+    async fn known_sets(&self, keys: &[Key]) -> Vec<Result<Arc<Sets>>> {
+        let known = keys.iter().map(|key| async move {
+            if let Some(known) = self.receipts.known.get(key) {
+                return Ok(known);
+            }
+            let member = self.store.member(key.0, &key.1).await?;
+            let member = member.filter(|member| member.left_at.is_none());
+            let member = member.ok_or_else(Error::chat_not_found)?;
+            Ok(Arc::new(Sets { delivered: member.delivered, read: member.read }))
+        });
+        stream::iter(known).buffered(READS).collect().await
+    }
+
+    /// The runs to be joined, such that the sets stay within bounds.
+    async fn bounded(
+        &self,
+        key: &Key,
+        pending: &Pending,
+        known: &Sets,
+    ) -> Result<(Vec<Run>, Vec<Run>)> {
+        let read = self.bounded_set(key, &known.read, &pending.read).await?;
+        let mut delivered = pending.delivered.clone();
+        delivered.extend(&read);
+        let delivered = self.bounded_set(key, &known.delivered, &delivered).await?;
+        Ok((delivered, read))
+    }
+
+    async fn bounded_set(&self, key: &Key, known: &SeqSet, more: &[Run]) -> Result<Vec<Run>> {
+        let mut set = known.clone();
+        set.extend(more.iter().copied());
+        if set.runs().len() <= MAX_RUNS {
+            return Ok(more.to_vec());
+        }
+        // Own messages say nothing in the sets: taking them in joins what they part.
+        let gaps: Vec<Run> = set
+            .missing(1, set.max())
+            .into_iter()
+            .filter(|gap| gap.len() <= SMALL_GAP)
+            .collect();
+        let places: Vec<(ChatId, Seq)> =
+            gaps.iter().flat_map(|gap| gap.first..=gap.last).map(|seq| (key.0, seq)).collect();
+        let found = self.store.messages(&places).await?;
+        let own: SeqSet = SeqSet::from_parts(
+            0,
+            found
+                .iter()
+                .filter(|message| message.sender.as_ref() == Some(&key.1))
+                .filter_map(|message| Run::new(message.seq, message.seq)),
+        );
+        let mut taken = more.to_vec();
+        taken.extend(gaps.into_iter().filter(|gap| own.covers(*gap)));
+        set.extend(taken.iter().copied());
+        if set.runs().len() <= MAX_RUNS {
+            Ok(taken)
+        } else {
+            let mut error = Error::new(
+                Reason::TooManyRuns,
+                "the set would have too many runs: take longer ones, or mark the chat read",
+            );
+            error.metadata.push(("limit", MAX_RUNS.to_string()));
+            Err(error)
+        }
+    }
+
+    async fn wrote(
+        self: &Arc<Self>,
+        key: Key,
+        pending: Pending,
+        known: Arc<Sets>,
+        marked: Option<(SeqSet, SeqSet)>,
+        head: Option<Seq>,
+    ) {
+        let Some((delivered, read)) = marked else {
+            self.receipts.known.invalidate(&key);
+            refuse(pending.answers, Error::chat_not_found());
+            return;
+        };
+        let (chat, user) = key.clone();
+        let reads = !pending.read.is_empty();
+        let left = match head.filter(|_| reads) {
+            None => None,
+            Some(head) => {
+                match self.count(&user, chat, pending.visible_from, &read, head).await {
+                    Ok(unread) => Some(Left { unread, last_seq: head }),
+                    Err(error) => {
+                        refuse(pending.answers, error);
+                        return;
+                    }
+                }
+            }
+        };
+        let of = |runs: &[Run]| SeqSet::from_parts(0, runs.iter().copied());
+        let mut given = of(&pending.delivered);
+        given.extend(pending.read.iter().copied());
+        let written = Written {
+            chat,
+            user,
+            large: pending.large,
+            session: pending.session,
+            new_delivered: given.minus(&known.delivered),
+            new_read: of(&pending.read).minus(&known.read),
+            left,
+        };
+        self.receipts.known.insert(key, Arc::new(Sets { delivered, read }));
+        for answer in pending.answers {
+            // Whoever went away needs no answer.
+            drop(answer.send(Ok(left)));
+        }
+        self.tell_of_receipts(written).await;
+    }
+
+    async fn tell_of_receipts(self: &Arc<Self>, of: Written) {
+        use proto::event::Event;
+        let (chat_id, user_id) = (of.chat.to_string(), of.user.to_string());
+        if !of.new_read.is_empty() {
+            let event = proto::MessageRead {
+                chat_id: chat_id.clone(),
+                user_id: user_id.clone(),
+                seqs: wire::ranges(&of.new_read),
+                unread_count: of.left.map(|left| left.unread),
+                last_seq: of.left.map(|left| left.last_seq),
+            };
+            self.tell_own_devices(&of.user, of.session, Event::MessageRead(event)).await;
+        }
+        if of.large {
+            return;
+        }
+        if !of.new_read.is_empty() {
+            let senders = self.senders_of(&of, &of.new_read).await;
+            let event = proto::MessageRead {
+                chat_id: chat_id.clone(),
+                user_id: user_id.clone(),
+                seqs: wire::ranges(&of.new_read),
+                unread_count: None,
+                last_seq: None,
+            };
+            self.tell_users(&senders, Event::MessageRead(event)).await;
+        }
+        // What was read at once is told by MessageRead alone.
+        let read = SeqSet::from_parts(0, of.new_read.iter().copied());
+        let only = SeqSet::from_parts(0, of.new_delivered.iter().copied()).minus(&read);
+        if !only.is_empty() {
+            let senders = self.senders_of(&of, &only).await;
+            let seqs = wire::ranges(&only);
+            let event = proto::MessageDelivered { chat_id, user_id, seqs };
+            self.tell_users(&senders, Event::MessageDelivered(event)).await;
+        }
+    }
+
+    /// Whom receipts for these messages concern.
+    async fn senders_of(&self, of: &Written, runs: &[Run]) -> Vec<UserId> {
+        let roster = match self.rosters.get(of.chat).await {
+            Ok(Some(roster)) => roster,
+            Ok(None) => return Vec::new(),
+            Err(error) => {
+                tracing::warn!(%error, "receipts are not told: the members cannot be read");
+                return Vec::new();
+            }
+        };
+        if roster.chat.kind == ChatKind::Direct {
+            return roster.other(&of.user).cloned().into_iter().collect();
+        }
+        match self.store.senders(of.chat, runs).await {
+            Ok(mut senders) => {
+                senders.retain(|sender| *sender != of.user && roster.seat(sender).is_some());
+                senders
+            }
+            Err(error) => {
+                tracing::warn!(%error, "receipts are not told: the senders cannot be read");
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn gather(waiting: &mut HashMap<Key, Pending>, job: Job) {
+    let patience = if job.large { RECEIPT_GATHER_LARGE } else { RECEIPT_GATHER };
+    let now = Instant::now();
+    let due = if job.urgent { now } else { now + patience };
+    let pending = waiting.entry((job.chat, job.user)).or_insert_with(|| Pending {
+        delivered: Vec::new(),
+        read: Vec::new(),
+        visible_from: job.visible_from,
+        large: job.large,
+        session: job.session,
+        due,
+        answers: Vec::new(),
+    });
+    pending.due = pending.due.min(due);
+    if pending.session != job.session {
+        pending.session = None;
+    }
+    if job.read { &mut pending.read } else { &mut pending.delivered }.extend(job.runs);
+    pending.answers.push(job.answer);
+}
+
+fn take_due(waiting: &mut HashMap<Key, Pending>) -> Vec<(Key, Pending)> {
+    let now = Instant::now();
+    let due: Vec<Key> = waiting
+        .iter()
+        .filter(|(_, pending)| pending.due <= now)
+        .map(|(key, _)| key.clone())
+        .take(BATCH)
+        .collect();
+    due.into_iter().filter_map(|key| waiting.remove_entry(&key)).collect()
+}
+
+/// One failure, told to all who wait for it.
+fn refuse(answers: Vec<Answer>, error: Error) {
+    let copy = |error: &Error| Error {
+        reason: error.reason,
+        message: error.message.clone(),
+        field: error.field.clone(),
+        retry_after: error.retry_after,
+        metadata: error.metadata.clone(),
+        source: None,
+    };
+    for answer in answers {
+        // Whoever went away needs no answer.
+        drop(answer.send(Err(copy(&error))));
+    }
+}

@@ -1,0 +1,209 @@
+//! Between this node and the others: what is told goes out, what is heard goes to sessions here.
+//!
+//! The bus may lose. When it says so, the log is read since then and sessions compare themselves
+//! with the store; while it lasts, again every few seconds.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prost::Message as _;
+
+use super::Service;
+use super::feed::Sent;
+use super::hub::Delivery;
+use super::limits::{DEAF_READ_EVERY, LOG_OVERLAP, MAX_RECEIPT_MEMBERS, PRESENCE_WITHIN};
+use crate::bus::{BusEvent, To};
+use crate::clock::Timestamp;
+use crate::model::{ChatId, Message, NodeId, SessionId, UserId};
+use crate::proto::{self, node};
+use crate::wire::{self, Told};
+
+/// What is known of losses.
+#[derive(Debug, Default)]
+pub struct Deafness {
+    /// Since when something may be missing that was not read yet, and when it was last read.
+    open: Mutex<Option<Gap>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    since: Timestamp,
+    read_at: Option<Instant>,
+}
+
+impl Service {
+    /// Until when this node was surely told of everything.
+    pub fn known_until(&self) -> Timestamp {
+        let now = self.clock.now();
+        self.deafness.open.lock().map_or(now, |gap| gap.since.min(now))
+    }
+
+    /// Publishes a stored message to the nodes that have members.
+    pub(super) async fn publish_message(&self, message: &Message) {
+        if !self.bus.has_peers() {
+            return;
+        }
+        let to = match self.rosters.get(message.chat).await {
+            Ok(Some(roster)) if roster.seats().len() <= MAX_RECEIPT_MEMBERS => {
+                self.nodes_of(&roster.users()).await
+            }
+            Ok(None) => return,
+            // Not knowing where to, all are told: better too many than none.
+            Ok(Some(_)) | Err(_) => To::All,
+        };
+        self.publish(to, node::envelope::Body::Message(wire::message(message)));
+    }
+
+    /// Tells all sessions of these users, on all nodes.
+    pub(super) async fn tell_users(&self, users: &[UserId], event: proto::event::Event) {
+        let told = Arc::new(Told::Change(wire::event_frame(event.clone())));
+        self.hub.each(users, |listener| listener.tell(&told));
+        if !self.bus.has_peers() || users.is_empty() {
+            return;
+        }
+        let to = self.nodes_of(users).await;
+        let user_ids = users.iter().map(ToString::to_string).collect();
+        let event = Some(proto::Event { event: Some(event) });
+        self.publish(to, node::envelope::Body::TellUsers(node::TellUsers { user_ids, event }));
+    }
+
+    /// Tells a user's own sessions, on all nodes, but for one that knows it by its answer.
+    pub(super) async fn tell_own_devices(
+        &self,
+        user: &UserId,
+        but: Option<SessionId>,
+        event: proto::event::Event,
+    ) {
+        let told = Arc::new(Told::Change(wire::event_frame(event.clone())));
+        for listener in self.hub.of(user) {
+            if Some(listener.who.session) != but {
+                listener.tell(&told);
+            }
+        }
+        if self.bus.has_peers() {
+            let to = self.nodes_of(std::slice::from_ref(user)).await;
+            let user_ids = vec![user.to_string()];
+            let event = Some(proto::Event { event: Some(event) });
+            self.publish(to, node::envelope::Body::TellUsers(node::TellUsers { user_ids, event }));
+        }
+    }
+
+    /// The other nodes on which these users have sessions, as far as the bus knows; all if it
+    /// cannot be asked.
+    pub(super) async fn nodes_of(&self, users: &[UserId]) -> To {
+        let found = tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(users)).await;
+        let Ok(Ok(found)) = found else { return To::All };
+        let mut nodes: Vec<NodeId> =
+            found.into_iter().flatten().map(|found| found.place.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes.retain(|node| node != self.bus.node());
+        To::Nodes(nodes)
+    }
+
+    pub(super) fn publish(&self, to: To, body: node::envelope::Body) {
+        if matches!(&to, To::Nodes(nodes) if nodes.is_empty()) {
+            return;
+        }
+        let envelope = node::Envelope { body: Some(body) };
+        self.bus.publish(to, envelope.encode_to_vec().into());
+    }
+
+    /// Hears the bus until it ends.
+    pub(super) async fn listen(self: Arc<Self>) {
+        let Some(mut events) = self.bus.events() else { return };
+        let mut again = tokio::time::interval(DEAF_READ_EVERY);
+        again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(BusEvent::Envelope { from, payload }) => self.hear(&from, payload).await,
+                    Some(BusEvent::Deaf { since }) => self.lost(since),
+                    Some(BusEvent::Hearing) => self.catch_up(true).await,
+                    None => return,
+                },
+                _ = again.tick() => {
+                    self.feeds.sweep();
+                    self.catch_up(!self.bus.is_deaf()).await;
+                }
+            }
+        }
+    }
+
+    /// Something may have been lost since then.
+    pub(super) fn lost(&self, since: Timestamp) {
+        tracing::warn!(since = since.0, "envelopes may have been lost; reading the log");
+        let mut open = self.deafness.open.lock();
+        let earlier = open.map_or(since, |gap| gap.since.min(since));
+        *open = Some(Gap { since: earlier, read_at: None });
+    }
+
+    /// Reads what may have been missed. `healed`: nothing more is being lost, so sessions compare
+    /// everything once and the gap is closed.
+    async fn catch_up(self: &Arc<Self>, healed: bool) {
+        let Some(gap) = *self.deafness.open.lock() else { return };
+        if !healed && gap.read_at.is_some_and(|at| at.elapsed() < DEAF_READ_EVERY) {
+            return;
+        }
+        let from = gap.since.minus(LOG_OVERLAP);
+        match self.read_log_since(from).await {
+            Ok(messages) => tracing::info!(messages, healed, "read the log after a loss"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read the log after a loss; trying again");
+                return;
+            }
+        }
+        let mut open = self.deafness.open.lock();
+        if !healed {
+            if let Some(gap) = open.as_mut() {
+                gap.read_at = Some(Instant::now());
+            }
+            return;
+        }
+        if open.is_some_and(|now| now.since == gap.since) {
+            *open = None;
+            drop(open);
+            for listener in self.hub.all() {
+                listener.deliver(Delivery::Compare(from));
+            }
+        }
+    }
+
+    async fn hear(self: &Arc<Self>, from: &NodeId, payload: Bytes) {
+        use node::envelope::Body;
+        let body = match node::Envelope::decode(payload) {
+            Ok(envelope) => envelope.body,
+            Err(error) => {
+                tracing::warn!(%from, %error, "an envelope that cannot be read");
+                return;
+            }
+        };
+        match body {
+            Some(Body::Message(message)) => match Sent::from_wire(message) {
+                Some(sent) => self.hand_on(sent),
+                None => tracing::warn!(%from, "a message that makes no sense"),
+            },
+            Some(Body::TellUsers(tell)) => self.hear_event(tell),
+            Some(Body::Typing(typing)) => {
+                let ids = (ChatId::parse(&typing.chat_id), UserId::parse(&typing.user_id));
+                if let (Some(chat), Some(user)) = ids {
+                    self.show_typing(chat, &user, typing.typing);
+                }
+            }
+            Some(Body::Presence(changed)) => self.hear_presence(from, &changed),
+            Some(Body::Opened(opened)) => self.hear_opened(from, &opened),
+            Some(Body::Call(call)) => self.hear_call(from.clone(), call),
+            Some(Body::Answer(answer)) => self.calls.answered(&answer),
+            None => tracing::debug!(%from, "an envelope of a newer version"),
+        }
+    }
+
+    fn hear_event(&self, tell: node::TellUsers) {
+        let Some(event) = tell.event.and_then(|event| event.event) else { return };
+        let told = Arc::new(Told::Change(wire::event_frame(event)));
+        let users: Vec<_> = tell.user_ids.iter().filter_map(|id| UserId::parse(id)).collect();
+        self.hub.each(&users, |listener| listener.tell(&told));
+    }
+}

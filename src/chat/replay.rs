@@ -1,0 +1,418 @@
+//! What a device lacks: read from the store, by `seq` and never by time.
+//!
+//! The same reading serves a stream that resumes, one whose node has been deaf, and one that
+//! compares itself with the store once in a while.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::Service;
+use super::feed::frame_of;
+use super::limits::{
+    CHANGE_OVERLAP, MAX_RECEIPT_MEMBERS, MAX_REPLAY_CHANGES, MAX_REPLAY_MESSAGES, TOKEN_HORIZON,
+};
+use super::position::Position;
+use super::view::updated_at;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, SeqSet, UserId};
+use crate::proto;
+use crate::store::{ChangeCursor, Head, Span};
+use crate::wire::{self, Told};
+
+/// Messages read at once.
+const PAGE: u32 = 200;
+
+/// Where a stream starts.
+#[derive(Debug)]
+pub struct Opening {
+    /// How the token was taken.
+    pub outcome: proto::ResumeOutcome,
+    /// What the device has now, before anything is replayed.
+    pub position: Position,
+    /// What it has once everything is replayed.
+    pub caught_up: Position,
+    /// What it lacks.
+    pub lacks: Lacks,
+    /// Its direct chats in the order of the inbox.
+    pub direct: Vec<ChatId>,
+}
+
+/// What a device lacks.
+#[derive(Debug, Default)]
+pub struct Lacks {
+    chats: Vec<Chat>,
+    messages: Vec<Missing>,
+    changed: Vec<Message>,
+    receipts: Vec<Member>,
+    left: Vec<Member>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    chat: ChatId,
+    after: Seq,
+    to: Seq,
+}
+
+impl Lacks {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.chats.is_empty()
+            && self.messages.is_empty()
+            && self.changed.is_empty()
+            && self.receipts.is_empty()
+            && self.left.is_empty()
+    }
+}
+
+/// A user's chats as they are now.
+struct Standing {
+    places: Vec<Member>,
+    left: Vec<Member>,
+    chats: HashMap<ChatId, Chat>,
+    heads: HashMap<ChatId, Head>,
+}
+
+impl Standing {
+    /// Chats in which receipts are told.
+    fn with_receipts(&self) -> Vec<ChatId> {
+        let small = |chat: &&Chat| chat.member_count as usize <= MAX_RECEIPT_MEMBERS;
+        self.chats.values().filter(small).map(|chat| chat.id).collect()
+    }
+
+    fn direct_by_inbox(&self) -> Vec<ChatId> {
+        let mut direct: Vec<&Chat> =
+            self.chats.values().filter(|chat| chat.kind == ChatKind::Direct).collect();
+        direct.sort_by_key(|chat| {
+            std::cmp::Reverse((updated_at(chat, self.heads.get(&chat.id).copied()), chat.id))
+        });
+        direct.into_iter().map(|chat| chat.id).collect()
+    }
+
+    /// Where a stream is that has everything.
+    fn position(&self, time: Timestamp, as_of: Timestamp) -> Position {
+        let mut position = Position::new(time, as_of);
+        for head in self.heads.values() {
+            if head.id.time() >= time.minus(TOKEN_HORIZON) {
+                position.reach(head.chat, head.seq, head.id);
+            }
+        }
+        position
+    }
+}
+
+impl Service {
+    /// Reads where a stream starts. The session must be told of what happens from before this.
+    pub(crate) async fn opening(&self, user: &UserId, token: &[u8]) -> Result<Opening> {
+        let (now, as_of) = (self.clock.now(), self.known_until());
+        let standing = self.standing(user).await?;
+        let direct = standing.direct_by_inbox();
+        let caught_up = standing.position(now, as_of);
+        let start = |outcome, position: &Position, lacks| Opening {
+            outcome,
+            position: position.clone(),
+            caught_up: caught_up.clone(),
+            lacks,
+            direct: direct.clone(),
+        };
+        if token.is_empty() {
+            return Ok(start(proto::ResumeOutcome::Fresh, &caught_up, Lacks::default()));
+        }
+        let good = Position::open(&self.sealer, user, token)
+            .filter(|position| now.since(position.time) <= self.settings.resume_window);
+        let lacks = match &good {
+            Some(position) => {
+                let since = position.as_of.minus(CHANGE_OVERLAP);
+                self.lacks(user, position, Some(since), standing).await?
+            }
+            None => None,
+        };
+        Ok(match (good, lacks) {
+            (Some(position), Some(lacks)) => {
+                start(proto::ResumeOutcome::Resumed, &position, lacks)
+            }
+            _ => start(proto::ResumeOutcome::Gap, &caught_up, Lacks::default()),
+        })
+    }
+
+    /// What a live stream lacks; `None`: too much. `changes`: since when changes may be missing.
+    pub(crate) async fn compare(
+        &self,
+        user: &UserId,
+        position: &Position,
+        changes: Option<Timestamp>,
+    ) -> Result<Option<Lacks>> {
+        let standing = self.standing(user).await?;
+        self.lacks(user, position, changes, standing).await
+    }
+
+    async fn standing(&self, user: &UserId) -> Result<Standing> {
+        let all = self.store.memberships(user).await?;
+        let (places, left): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|place| place.left_at.is_none());
+        let ids: Vec<ChatId> = places.iter().map(|place| place.chat).collect();
+        let (chats, heads) = tokio::try_join!(self.store.chats(&ids), self.store.heads(&ids))?;
+        let chats = chats.into_iter().map(|chat| (chat.id, chat)).collect();
+        let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
+        Ok(Standing { places, left, chats, heads })
+    }
+
+    async fn lacks(
+        &self,
+        user: &UserId,
+        position: &Position,
+        changes: Option<Timestamp>,
+        standing: Standing,
+    ) -> Result<Option<Lacks>> {
+        let Some(messages) = self.missing(position, &standing).await? else { return Ok(None) };
+        let mut lacks = Lacks { messages, ..Lacks::default() };
+        if let Some(since) = changes
+            && !self.changes(user, since, &standing, &mut lacks).await?
+        {
+            return Ok(None);
+        }
+        Ok(Some(lacks))
+    }
+
+    /// The messages above what is there; `None`: too many.
+    async fn missing(
+        &self,
+        position: &Position,
+        standing: &Standing,
+    ) -> Result<Option<Vec<Missing>>> {
+        let horizon = position.time.minus(TOKEN_HORIZON);
+        let mut missing = Vec::new();
+        let mut count: u64 = 0;
+        for place in &standing.places {
+            let Some(head) = standing.heads.get(&place.chat) else { continue };
+            let hidden = place.visible_from.saturating_sub(1);
+            let after = match position.reached(place.chat) {
+                Some(seq) => seq.max(hidden),
+                None if head.id.time() < horizon => continue,
+                None => match self.silent_until(*head, hidden, horizon).await? {
+                    Some(after) => after,
+                    None => return Ok(None),
+                },
+            };
+            if head.seq > after {
+                count += u64::from(head.seq - after);
+                missing.push(Missing { chat: place.chat, after, to: head.seq });
+            }
+            if count > MAX_REPLAY_MESSAGES as u64 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(missing))
+    }
+
+    /// The last message of a chat before `horizon`, or the last that is hidden; `None`: there
+    /// are too many after it.
+    async fn silent_until(
+        &self,
+        head: Head,
+        hidden: Seq,
+        horizon: Timestamp,
+    ) -> Result<Option<Seq>> {
+        let mut below = head.seq + 1;
+        while below > hidden + 1 {
+            if head.seq + 1 - below > MAX_REPLAY_MESSAGES as u32 {
+                return Ok(None);
+            }
+            let page =
+                self.store.history(head.chat, Span::Before(below), hidden + 1, PAGE).await?;
+            if let Some(old) = page.iter().find(|message| message.created_at() < horizon) {
+                return Ok(Some(old.seq));
+            }
+            match page.last() {
+                Some(message) => below = message.seq,
+                None => break,
+            }
+        }
+        Ok(Some(hidden))
+    }
+
+    /// Adds what changed since; `false`: too much.
+    async fn changes(
+        &self,
+        user: &UserId,
+        since: Timestamp,
+        standing: &Standing,
+        lacks: &mut Lacks,
+    ) -> Result<bool> {
+        let limit = u32::try_from(MAX_REPLAY_CHANGES + 1).unwrap_or(u32::MAX);
+        let ids: Vec<ChatId> = standing.chats.keys().copied().collect();
+        let cursor = ChangeCursor { at: since, seq: 0 };
+        let small = standing.with_receipts();
+        let (chats, changed, receipts) = tokio::try_join!(
+            self.store.changed_chats(&ids, since),
+            self.store.changed_messages(&ids, cursor, limit),
+            self.store.changed_receipts(&small, since, limit),
+        )?;
+        lacks.chats = chats;
+        lacks.chats.retain(|chat| {
+            // Its maker alone knows of a direct chat in which nothing was written.
+            let silent = chat.kind == ChatKind::Direct && !standing.heads.contains_key(&chat.id);
+            !silent || chat.created_by == *user
+        });
+        // What is replayed is replayed as it is now: no event of its own tells of a change.
+        let replayed: HashMap<ChatId, Seq> =
+            lacks.messages.iter().map(|missing| (missing.chat, missing.after)).collect();
+        let visible: HashMap<ChatId, Seq> =
+            standing.places.iter().map(|place| (place.chat, place.visible_from)).collect();
+        lacks.changed = changed.into_iter().map(|changed| changed.message).collect();
+        lacks.changed.retain(|message| {
+            replayed.get(&message.chat).is_none_or(|after| message.seq <= *after)
+                && visible.get(&message.chat).is_some_and(|from| message.seq >= *from)
+        });
+        lacks.receipts = receipts;
+        lacks.left = standing
+            .left
+            .iter()
+            .filter(|place| place.left_at.is_some_and(|at| at >= since))
+            .cloned()
+            .collect();
+        let count =
+            lacks.chats.len() + lacks.changed.len() + lacks.receipts.len() + lacks.left.len();
+        Ok(count <= MAX_REPLAY_CHANGES)
+    }
+
+    /// Reads what is lacking and hands it over, in the order in which it is to be told. Ends
+    /// early when nobody listens any more.
+    pub(crate) async fn replay(
+        self: Arc<Self>,
+        user: UserId,
+        lacks: Lacks,
+        to: mpsc::Sender<Result<Told>>,
+    ) {
+        if let Err(error) = self.replay_all(&user, lacks, &to).await
+            && let Some(error) = error
+        {
+            // Who does not listen any more needs no reason.
+            drop(to.send(Err(error)).await);
+        }
+    }
+
+    /// `Err(None)`: nobody listens.
+    async fn replay_all(
+        &self,
+        user: &UserId,
+        lacks: Lacks,
+        to: &mpsc::Sender<Result<Told>>,
+    ) -> Result<(), Option<Error>> {
+        let some = |error: crate::store::StoreError| Some(Error::from(error));
+        let mut introduced: HashSet<ChatId> = HashSet::new();
+        for chat in &lacks.chats {
+            introduced.insert(chat.id);
+            tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
+        }
+        for missing in lacks.messages {
+            self.replay_messages(missing, &introduced, to).await?;
+        }
+        for message in &lacks.changed {
+            tell(to, Told::Change(wire::event_frame(change_event(message)))).await?;
+        }
+        for member in &lacks.receipts {
+            for event in self.receipt_events(user, member).await.map_err(Some)? {
+                tell(to, Told::Change(wire::event_frame(event))).await?;
+            }
+        }
+        let left: Vec<ChatId> = lacks.left.iter().map(|place| place.chat).collect();
+        let revisions = self.store.chats(&left).await.map_err(some)?;
+        for chat in revisions {
+            tell(to, Told::Change(wire::event_frame(removed_event(&chat)))).await?;
+        }
+        Ok(())
+    }
+
+    async fn replay_messages(
+        &self,
+        missing: Missing,
+        introduced: &HashSet<ChatId>,
+        to: &mpsc::Sender<Result<Told>>,
+    ) -> Result<(), Option<Error>> {
+        let some = |error: crate::store::StoreError| Some(Error::from(error));
+        let mut after = missing.after;
+        if after == 0 && !introduced.contains(&missing.chat) {
+            let found = self.store.chats(&[missing.chat]).await.map_err(some)?;
+            for chat in &found {
+                tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
+            }
+        }
+        while after < missing.to {
+            let limit = PAGE.min(missing.to - after);
+            let span = Span::After(after);
+            let page = self.store.history(missing.chat, span, 1, limit).await.map_err(some)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for message in page {
+                after = message.seq;
+                let frame = frame_of(wire::message(&message));
+                let (chat, seq, id) = (message.chat, message.seq, message.id);
+                tell(to, Told::Message { chat, seq, id, frame }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A member's receipts as they stand.
+    async fn receipt_events(
+        &self,
+        user: &UserId,
+        member: &Member,
+    ) -> Result<Vec<proto::event::Event>> {
+        let (chat_id, user_id) = (member.chat.to_string(), member.user.to_string());
+        let mut events = Vec::new();
+        let own = member.user == *user;
+        let read = member.read.runs();
+        if !read.is_empty() {
+            let left = if own { Some(self.left_unread(user, member.chat).await?) } else { None };
+            events.push(proto::event::Event::MessageRead(proto::MessageRead {
+                chat_id: chat_id.clone(),
+                user_id: user_id.clone(),
+                seqs: wire::ranges(&read),
+                unread_count: left.map(|left| left.unread),
+                last_seq: left.map(|left| left.last_seq),
+            }));
+        }
+        let only = member.delivered.minus(&SeqSet::from_parts(0, read));
+        if !own && !only.is_empty() {
+            let seqs = wire::ranges(&only);
+            let event = proto::MessageDelivered { chat_id, user_id, seqs };
+            events.push(proto::event::Event::MessageDelivered(event));
+        }
+        Ok(events)
+    }
+}
+
+async fn tell(to: &mpsc::Sender<Result<Told>>, told: Told) -> Result<(), Option<Error>> {
+    to.send(Ok(told)).await.map_err(|_| None)
+}
+
+fn change_event(message: &Message) -> proto::event::Event {
+    match message.deleted_at {
+        Some(at) => proto::event::Event::MessageDeleted(proto::MessageDeleted {
+            chat_id: message.chat.to_string(),
+            message_id: message.id.to_string(),
+            seq: message.seq,
+            deleted_at: Some(wire::timestamp(at)),
+            revision: message.revision,
+            sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }),
+        None => proto::event::Event::MessageEdited(proto::MessageEdited {
+            message: Some(wire::message(message)),
+        }),
+    }
+}
+
+fn removed_event(chat: &Chat) -> proto::event::Event {
+    let only = proto::Chat {
+        chat_id: chat.id.to_string(),
+        revision: chat.revision,
+        ..proto::Chat::default()
+    };
+    proto::event::Event::ChatUpdated(proto::ChatUpdated { chat: Some(only), removed: true })
+}

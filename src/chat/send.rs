@@ -1,0 +1,202 @@
+//! Sending: checked, stored, answered, then told.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Service;
+use super::access::chat_id;
+use super::feed::Sent;
+use super::text;
+use crate::error::{Error, Reason, Result};
+use crate::model::{ChatId, Message, MessageId, Seq, UserId};
+use crate::proto;
+use crate::store::{AppendError, Appended, NewMessage};
+use crate::wire;
+
+/// What a client wants to send.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Where to, as given.
+    pub chat_id: String,
+    /// Chosen by the sending device.
+    pub client_message_id: String,
+    /// What the client takes it for.
+    pub kind: proto::MessageType,
+    /// As given.
+    pub text: String,
+    /// As given.
+    pub attachment_ids: Vec<String>,
+    /// As given; empty: none.
+    pub reply_to: String,
+}
+
+/// A send that is on its way into the log. Dropping it undoes nothing.
+#[derive(Debug)]
+pub struct Submitted {
+    /// The id the message has if it is new.
+    pub id: MessageId,
+    /// What comes of it.
+    pub outcome: oneshot::Receiver<Result<Appended>>,
+}
+
+impl Submitted {
+    /// Waits for what comes of it.
+    pub async fn stored(self) -> Result<Appended> {
+        self.outcome.await.unwrap_or_else(|_| Err(Error::internal("a send ended without an answer")))
+    }
+}
+
+/// As the contract tells it.
+pub fn outcome(appended: &Appended) -> proto::SendOutcome {
+    proto::SendOutcome {
+        message_id: appended.message.id.to_string(),
+        seq: appended.message.seq,
+        created_at: Some(wire::timestamp(appended.message.created_at())),
+        duplicate: appended.duplicate,
+    }
+}
+
+impl Service {
+    /// Checks a send and hands it to the store. Of two calls for one chat, one awaited after the
+    /// other, the first gets the lower `seq`. Who is told hears of it after the outcome is sent.
+    pub async fn submit(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<Submitted> {
+        let chat = chat_id(&draft.chat_id)?;
+        text::client_id("client_message_id", &draft.client_message_id)?;
+        let Some(checked) = self.check(user, chat, draft).await? else {
+            return Err(Error::chat_not_found());
+        };
+        let new = match checked {
+            Checked::New(new) => new,
+            Checked::Known(message) => {
+                let (sender, outcome) = oneshot::channel();
+                let id = message.id;
+                // Who asked is still there: it holds the other end.
+                let _kept = sender.send(Ok(Appended { message: Arc::new(message), duplicate: true }));
+                return Ok(Submitted { id, outcome });
+            }
+        };
+        let (id, chat) = (new.id, new.chat);
+        let appended = self.store.append(new);
+        let (answer, outcome) = oneshot::channel();
+        let service = Arc::clone(self);
+        let user = user.clone();
+        self.tasks.spawn(async move {
+            let appended = appended.await;
+            if matches!(appended, Err(AppendError::NotMember)) {
+                // The list this node held was out of date.
+                service.rosters.forget(chat);
+            }
+            let message = appended.as_ref().ok().map(|appended| Arc::clone(&appended.message));
+            // A stream that went away needs no answer; the message is stored all the same.
+            drop(answer.send(appended.map_err(Error::from)));
+            if let Some(message) = message {
+                service.typing_ends(message.chat, &user);
+                service.tell_of_message(&message).await;
+            }
+        });
+        Ok(Submitted { id, outcome })
+    }
+
+    /// Sends and waits.
+    pub async fn send(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<proto::SendOutcome> {
+        let appended = self.submit(user, draft).await?.stored().await?;
+        Ok(outcome(&appended))
+    }
+
+    /// `None`: no such chat for this user.
+    async fn check(&self, user: &UserId, chat: ChatId, draft: Draft) -> Result<Option<Checked>> {
+        let roster = match self.rosters.at_hand(chat) {
+            Some(roster) if roster.seat(user).is_some() => Some(roster),
+            _ => self.rosters.load(chat).await?,
+        };
+        let seat = roster.as_ref().and_then(|roster| roster.seat(user).cloned());
+        let (Some(roster), Some(seat)) = (roster, seat) else {
+            return self.known(user, chat, draft).await;
+        };
+        let text = checked_content(&draft)?;
+        let content_hash = self.content_hash(&text, &draft);
+        let reply_to = match self.reply_target(chat, &draft.reply_to, seat.visible_from).await {
+            Ok(target) => target,
+            Err(error) => {
+                // A repeat of what was stored once is answered as it was then.
+                return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
+            }
+        };
+        Ok(Some(Checked::New(NewMessage {
+            id: MessageId(self.clock.new_id()),
+            chat,
+            sender: Some(user.clone()),
+            client_message_id: draft.client_message_id,
+            content_hash,
+            text,
+            reply_to,
+            note: None,
+            member_as_of: roster.as_of,
+        })))
+    }
+
+    /// What this user sent under this id before, member or not.
+    async fn known(&self, user: &UserId, chat: ChatId, draft: Draft) -> Result<Option<Checked>> {
+        let found = self.store.by_client_id(chat, user, &draft.client_message_id).await?;
+        let Some(message) = found else { return Ok(None) };
+        let text = checked_content(&draft)?;
+        if self.content_hash(&text, &draft) != message.content_hash {
+            return Err(AppendError::Reused.into());
+        }
+        Ok(Some(Checked::Known(message)))
+    }
+
+    fn content_hash(&self, text: &str, draft: &Draft) -> [u8; 16] {
+        let mut parts = vec![text.as_bytes(), draft.reply_to.as_bytes()];
+        parts.extend(draft.attachment_ids.iter().map(String::as_bytes));
+        self.sealer.content_hash(&parts)
+    }
+
+    async fn reply_target(
+        &self,
+        chat: ChatId,
+        raw: &str,
+        visible_from: Seq,
+    ) -> Result<Option<(MessageId, Seq)>> {
+        if raw.is_empty() {
+            return Ok(None);
+        }
+        let not_found =
+            || Error { field: "reply_to_message_id".into(), ..Error::message_not_found() };
+        let id = MessageId::parse(raw).ok_or_else(not_found)?;
+        let found = self.store.message(chat, id).await?;
+        let target = found.filter(|message| message.seq >= visible_from).ok_or_else(not_found)?;
+        Ok(Some((target.id, target.seq)))
+    }
+
+    /// Tells sessions here and nodes elsewhere of a stored message.
+    pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
+        self.hand_on(Sent::of(message));
+        self.publish_message(message).await;
+    }
+}
+
+enum Checked {
+    New(NewMessage),
+    Known(Message),
+}
+
+fn checked_content(draft: &Draft) -> Result<String> {
+    if !draft.attachment_ids.is_empty() {
+        return Err(Error::field("attachment_ids", "no upload of yours has this id"));
+    }
+    match draft.kind {
+        proto::MessageType::Unspecified | proto::MessageType::Text => {}
+        _ => return Err(Error::field("type", "the server derives TEXT from this content")),
+    }
+    text::message_text(&draft.text)
+}
+
+/// A message is not found in a chat the caller is in.
+pub fn message_id(raw: &str) -> Result<MessageId> {
+    if raw.is_empty() {
+        return Err(Error::field("message_id", "must be set"));
+    }
+    MessageId::parse(raw).ok_or_else(|| Error::new(Reason::MessageNotFound, "no such message in this chat"))
+}

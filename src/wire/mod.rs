@@ -1,0 +1,121 @@
+//! The words of the house in the words of the contract: what is told and answered.
+//!
+//! Only downwards: requests are taken apart in `rpc`, and nothing below it knows them.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::model::{
+    Chat, ChatKind, Member, Message, MessageKind, Role, Run, SeqSet, SystemNote, User,
+};
+use crate::proto;
+
+mod frame;
+
+pub use frame::{EncodedFrame, Told, event_frame};
+
+/// A time as protobuf has it.
+pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: at.0.div_euclid(1000),
+        nanos: i32::try_from(at.0.rem_euclid(1000)).unwrap_or(0) * 1_000_000,
+    }
+}
+
+/// A time from protobuf, to the millisecond below; `None` for what is no time.
+pub fn from_timestamp(at: &prost_types::Timestamp) -> Option<Timestamp> {
+    if !(0..1_000_000_000).contains(&at.nanos) {
+        return None;
+    }
+    let millis = at.seconds.checked_mul(1000)?.checked_add(i64::from(at.nanos / 1_000_000))?;
+    Some(Timestamp(millis))
+}
+
+/// A span of time as protobuf has it.
+pub fn duration(of: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(of.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(of.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// Runs as the contract has them.
+pub fn ranges(runs: &[Run]) -> Vec<proto::SeqRange> {
+    runs.iter().map(|run| proto::SeqRange { first: run.first, last: run.last }).collect()
+}
+
+/// A message without receipts: as events carry it, and as answers begin.
+pub fn message(message: &Message) -> proto::Message {
+    let kind = match message.kind() {
+        MessageKind::Text => proto::MessageType::Text,
+        MessageKind::System => proto::MessageType::System,
+    };
+    proto::Message {
+        message_id: message.id.to_string(),
+        chat_id: message.chat.to_string(),
+        seq: message.seq,
+        sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
+        r#type: kind.into(),
+        text: message.text.clone(),
+        client_message_id: message.client_message_id.clone(),
+        reply_to_message_id: message.reply_to.map(|(id, _)| id.to_string()).unwrap_or_default(),
+        reply_to_seq: message.reply_to.map_or(0, |(_, seq)| seq),
+        created_at: Some(timestamp(message.created_at())),
+        edited_at: message.edited_at.map(timestamp),
+        deleted_at: message.deleted_at.map(timestamp),
+        revision: message.revision,
+        system_note: message.note.as_ref().map(note),
+        ..proto::Message::default()
+    }
+}
+
+fn note(note: &SystemNote) -> proto::SystemNote {
+    proto::SystemNote {
+        kind: note.kind.number(),
+        actor_id: note.actor.as_ref().map(ToString::to_string).unwrap_or_default(),
+        user_ids: note.users.iter().map(ToString::to_string).collect(),
+        title: note.title.clone(),
+    }
+}
+
+/// The shared fields of a chat, `members` apart.
+pub fn chat(chat: &Chat) -> proto::Chat {
+    let kind = match chat.kind {
+        ChatKind::Direct => proto::ChatKind::Direct,
+        ChatKind::Group => proto::ChatKind::Group,
+    };
+    proto::Chat {
+        chat_id: chat.id.to_string(),
+        kind: kind.into(),
+        title: chat.title.clone(),
+        avatar_url: chat.avatar_url.clone(),
+        member_count: chat.member_count,
+        created_at: Some(timestamp(chat.id.time())),
+        revision: chat.revision,
+        ..proto::Chat::default()
+    }
+}
+
+/// A member without receipts.
+pub fn member(member: &Member, user: Option<&User>) -> proto::Member {
+    let role = match member.role {
+        Role::Member => proto::MemberRole::Member,
+        Role::Admin => proto::MemberRole::Admin,
+        Role::Owner => proto::MemberRole::Owner,
+    };
+    proto::Member {
+        user_id: member.user.to_string(),
+        role: role.into(),
+        joined_at: Some(timestamp(member.joined_at)),
+        display_name: user.map(|user| user.display_name.clone()).unwrap_or_default(),
+        avatar_url: user.map(|user| user.avatar_url.clone()).unwrap_or_default(),
+        visible_from_seq: member.visible_from,
+        ..proto::Member::default()
+    }
+}
+
+/// A member with receipts.
+pub fn member_with_receipts(of: &Member, user: Option<&User>) -> proto::Member {
+    let set = |set: &SeqSet| ranges(&set.runs());
+    proto::Member { delivered: set(&of.delivered), read: set(&of.read), ..member(of, user) }
+}
