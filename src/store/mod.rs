@@ -61,7 +61,8 @@ pub struct NewMessage {
     /// For a system note.
     pub note: Option<SystemNote>,
     /// The sender was seen to be a member in a list that was read when the chat's newest
-    /// message was this one, or a later one.
+    /// message was this one, or a later one. 0: nobody has looked, so the store does, also for
+    /// the first message of a chat.
     pub member_as_of: Seq,
 }
 
