@@ -55,8 +55,8 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     clock: Arc<dyn Clock>,
-    /// The readers, then the writer: who closes last leaves the file whole, without a log.
-    threads: Mutex<Option<(Vec<JoinHandle<()>>, JoinHandle<()>)>>,
+    /// The writer thread, which ends last; taken by the first who closes.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl SqliteStore {
@@ -75,9 +75,9 @@ impl SqliteStore {
         let connections = (0..READERS).map(|_| schema::reader(path)).collect::<Result<_>>()?;
         let no_thread = |error: std::io::Error| StoreError::Unavailable(error.into());
         let (readers, reading) = Readers::start(connections).map_err(no_thread)?;
-        let (writer, writing) = Writer::start(db, clock.clone(), lock).map_err(no_thread)?;
-        let threads = Mutex::new(Some((reading, writing)));
-        Ok(Self { writer, readers, clock, threads })
+        let (writer, thread) =
+            Writer::start(db, clock.clone(), lock, reading).map_err(no_thread)?;
+        Ok(Self { writer, readers, clock, thread: Mutex::new(Some(thread)) })
     }
 }
 
@@ -253,12 +253,9 @@ impl Store for SqliteStore {
     async fn close(&self) {
         self.readers.close();
         self.writer.close();
-        let Some((reading, writing)) = self.threads.lock().take() else { return };
-        let joined = tokio::task::spawn_blocking(move || {
-            reading.into_iter().chain([writing]).filter_map(|thread| thread.join().err()).count()
-        });
-        if joined.await.unwrap_or(1) > 0 {
-            tracing::error!("a thread of the store ended in a panic");
+        let Some(thread) = self.thread.lock().take() else { return };
+        if !matches!(tokio::task::spawn_blocking(move || thread.join()).await, Ok(Ok(()))) {
+            tracing::error!("the thread that writes ended in a panic");
         }
     }
 }

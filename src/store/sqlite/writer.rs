@@ -21,15 +21,21 @@ use crate::store::{Result, StoreError};
 pub(super) struct Writer(Queue<Box<dyn Command>>);
 
 impl Writer {
-    /// Starts the thread. It holds the lock of the file for as long as it lives.
+    /// Starts the thread. It outlives the readers: who closes a file last, and may write,
+    /// leaves it whole, without a log beside it. The lock goes when all are gone.
     pub(super) fn start(
         db: Connection,
         clock: Arc<dyn Clock>,
         lock: File,
+        readers: Vec<JoinHandle<()>>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (sender, commands) = sync_channel(WRITES_WAITING);
         let thread = std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
             serve(&db, &*clock, &commands);
+            let panics = readers.into_iter().filter_map(|thread| thread.join().err()).count();
+            if panics > 0 {
+                tracing::error!(panics, "threads that read ended in a panic");
+            }
             drop(db);
             drop(lock);
         })?;
