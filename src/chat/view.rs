@@ -136,8 +136,8 @@ impl Service {
             let ticks = row.chat.member_count as usize <= MAX_RECEIPT_MEMBERS;
             listed == Listed::Members || (ticks && own == Some(user))
         });
-        let reads = groups.map(|row| async {
-            let id = row.chat.id;
+        let groups: Vec<ChatId> = groups.map(|row| row.chat.id).collect();
+        let reads = groups.into_iter().map(|id| async move {
             self.store.members(id).await.map(|members| (id, members))
         });
         let groups: Vec<_> = stream::iter(reads).buffer_unordered(READS).try_collect().await?;

@@ -91,8 +91,8 @@ impl Service {
     }
 
     async fn write(self: Arc<Self>, batch: Vec<(Key, Pending)>) {
-        let keys: Vec<Key> = batch.iter().map(|(key, _)| key.clone()).collect();
-        let known = self.known_sets(&keys).await;
+        let keys = batch.iter().map(|(key, _)| key.clone()).collect();
+        let known = self.known_sets(keys).await;
         let mut ready = Vec::new();
         for ((key, pending), known) in batch.into_iter().zip(known) {
             match known {
@@ -146,9 +146,9 @@ impl Service {
     }
 
     /// The sets as last seen; they may have grown since.
-    async fn known_sets(&self, keys: &[Key]) -> Vec<Result<Arc<Sets>>> {
-        let known = keys.iter().map(|key| async move {
-            if let Some(known) = self.receipts.known.get(key) {
+    async fn known_sets(&self, keys: Vec<Key>) -> Vec<Result<Arc<Sets>>> {
+        let known = keys.into_iter().map(|key| async move {
+            if let Some(known) = self.receipts.known.get(&key) {
                 return Ok(known);
             }
             let member = self.store.member(key.0, &key.1).await?;
