@@ -1,8 +1,10 @@
 //! adda: a messaging service that a product embeds.
 
+pub mod auth;
 pub mod bus;
 pub mod clock;
 pub mod error;
 pub mod model;
 pub mod proto;
+pub mod rpc;
 pub mod store;

@@ -1,0 +1,1 @@
+//! What every gRPC call passes on its way in and out.
