@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod bus;
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod model;
 pub mod proto;
