@@ -8,4 +8,5 @@ pub mod error;
 pub mod model;
 pub mod proto;
 pub mod rpc;
+pub mod server;
 pub mod store;

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod status;
 
 pub use codec::Codec;
+pub use edge::EdgeLayer;
 pub use frame::EncodedFrame;
 pub use status::{RequestId, status, stream_error};
 
