@@ -5,6 +5,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod logging;
 pub mod model;
 pub mod proto;
 pub mod rpc;

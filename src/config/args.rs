@@ -50,10 +50,6 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_BUS", value_name = "URL", hide_env_values = true, value_parser = secret)]
     pub bus: Option<Secret>,
 
-    /// Whose tokens are taken.
-    #[command(flatten)]
-    pub tokens: TokenKeys,
-
     /// Whose web pages may call from a browser: https://app.example.com. May be repeated, or
     /// separated by commas. In development any page of this machine may.
     #[arg(long, env = "ADDA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
@@ -84,10 +80,6 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_LOG_LEVEL", value_name = "LEVEL", value_enum, default_value = "info")]
     pub log_level: LogLevel,
 
-    /// How long what takes.
-    #[command(flatten)]
-    pub times: TimeArgs,
-
     /// The largest group, 2 to 10000.
     #[arg(long, env = "ADDA_MAX_GROUP_MEMBERS", value_name = "MEMBERS", default_value = "10000")]
     pub max_group_members: u32,
@@ -105,6 +97,14 @@ pub struct ServeArgs {
         default_value = "10000"
     )]
     pub max_connections_per_address: usize,
+
+    /// Whose tokens are taken.
+    #[command(flatten)]
+    pub tokens: TokenKeys,
+
+    /// How long what takes.
+    #[command(flatten)]
+    pub times: TimeArgs,
 }
 
 /// Whose tokens are taken: at least one kind of key, but for development.
