@@ -1,10 +1,16 @@
 //! adda: a messaging service that a product embeds.
 
+pub mod auth;
 pub mod bus;
 pub mod chat;
 pub mod clock;
+pub mod config;
 pub mod error;
+pub mod logging;
 pub mod model;
 pub mod proto;
+pub mod rpc;
+pub mod server;
+pub mod session;
 pub mod store;
 pub mod wire;

@@ -1,2 +1,147 @@
-//! The program.
-fn main() {}
+//! From arguments to exit code.
+//!
+//! 0: done. 64: called the wrong way, and nothing was opened. 1: it did not work. The log goes
+//! to stderr; stdout has only what was asked for.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use adda::auth::{Signer, Verifier};
+use adda::clock::SystemClock;
+use adda::config::args::{ServeArgs, TokenArgs};
+use adda::config::{Cli, Command, Config, EXIT_USAGE, Refused};
+use adda::server::{self, Edge, Readiness};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Why the program ends without having done it.
+enum Failure {
+    /// It was called the wrong way.
+    Usage(Refused),
+    /// It did not work.
+    Other(String),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Usage(refused)
+    }
+}
+
+impl Failure {
+    fn of(what: &str, error: impl Display) -> Self {
+        Self::Other(format!("{what}: {error}"))
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // There is nobody left to tell.
+            let _ = error.print();
+            return if error.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match cli.command {
+        Command::Serve(args) => serve(&args),
+        Command::Token(args) => token(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(refused)) => {
+            eprintln!("adda: {refused}");
+            EXIT_USAGE.into()
+        }
+        Err(Failure::Other(why)) => {
+            eprintln!("adda: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn token(args: &TokenArgs) -> Result<(), Failure> {
+    let (user, secret) = args.check()?;
+    if args.jwt_secret.is_none() {
+        eprintln!("adda: no JWT_SECRET: signed with the secret of a development server");
+    }
+    let signer = Signer::new(secret, args.jwt_issuer.clone(), args.jwt_audience.clone());
+    let (token, _) = signer.sign(&user, args.name.as_deref(), args.ttl, &SystemClock);
+    say(&token);
+    Ok(())
+}
+
+fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    let config = Config::check(args, |name| std::env::var(name).ok())?;
+    adda::logging::init(config.log).map_err(|error| Failure::of("cannot log", error))?;
+    tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::of("cannot start", error))?
+        .block_on(run(config))
+}
+
+async fn run(config: Config) -> Result<(), Failure> {
+    let clock = Arc::new(SystemClock);
+    let verifier = Arc::new(Verifier::open(&config.tokens, clock.clone()).await?);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let bound = server::bind(config.listen)
+        .await
+        .map_err(|error| Failure::of(&format!("cannot listen on {}", config.listen), error))?;
+    let stop = CancellationToken::new();
+    on_signal(&stop)?;
+    let (_readiness, readiness) = watch::channel(Readiness::READY);
+    let edge = Edge { verifier, clock, readiness };
+    let routes = tonic::service::Routes::default();
+    let running = bound.serve(&config, edge, routes, stop);
+    welcome(&config, running.addr);
+    running.stopped().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What a person wants to see who has just started it.
+fn welcome(config: &Config, addr: std::net::SocketAddr) {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let next = if config.dev {
+        "adda chat --as alice --with bob".to_owned()
+    } else {
+        format!("curl {scheme}://{addr}/readyz")
+    };
+    say(&format!(
+        "adda listens on {scheme}://{addr}\n  store  {}\n  bus    {}\n  next   {next}",
+        config.store, config.bus
+    ));
+}
+
+/// The first SIGTERM or SIGINT asks it to stop; a second one does not wait.
+fn on_signal(stop: &CancellationToken) -> Result<(), Failure> {
+    let cannot = |error| Failure::of("cannot hear signals", error);
+    let mut term = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut int = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            if stop.is_cancelled() {
+                std::process::exit(1);
+            }
+            tracing::info!("asked to stop");
+            stop.cancel();
+        }
+    });
+    Ok(())
+}
+
+/// A line on stdout; nobody may be reading it.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

@@ -146,7 +146,7 @@ impl Sends {
         if let Some(first) = line.sends.front()
             && matches!(first.state, State::Done(_))
         {
-            let Waiting { ack_id, state } = line.sends.pop_front()?;
+            let Waiting { ack_id, state, .. } = line.sends.pop_front()?;
             self.count -= 1;
             if let State::Done(outcome) = state {
                 return Some(Next::Ack(ack_id, outcome));

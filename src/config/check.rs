@@ -1,0 +1,320 @@
+//! From what was written to what holds: each value by itself, then all together.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{ServeArgs, TimeArgs, TokenArgs, TokenKeys};
+use super::tls::{Tls, TlsError};
+use super::{
+    Config, Connections, DEV_SECRET, JwksSource, Log, Refused, Secret, Times, Tokens, Url,
+};
+use crate::model::UserId;
+
+/// The least a secret for HS256 may have: as much as the hash (RFC 7518, 3.2).
+const MIN_SECRET: usize = 32;
+
+/// The longest of any time: what is longer is a slip of the pen.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// With 10 s between two looks of other nodes, a crashed node's users are offline in 60 s.
+const LONGEST_LEASE: Duration = Duration::from_secs(50);
+
+/// The largest group that the house is built for.
+const MAX_MEMBERS: u32 = 10_000;
+
+type Checked<T> = Result<T, Refused>;
+
+impl Config {
+    /// Checks everything. Reads the files that are named; `env` is asked for MONGODB_URI and
+    /// REDIS_URL.
+    pub fn check(args: &ServeArgs, env: impl Fn(&str) -> Option<String>) -> Checked<Self> {
+        if args.dev && !args.listen.ip().is_loopback() {
+            let why = "development mode takes anyone at their word: only on a loopback address";
+            return Err(Refused::new("--dev", "ADDA_DEV", why));
+        }
+        let store = store(args.store.as_ref(), &env)?;
+        let bus = bus(args.bus.as_ref(), &env)?;
+        let tokens = tokens(&args.tokens, args.dev)?;
+        let mut warnings = Vec::new();
+        if store.expose().starts_with("mongodb") && bus.expose() == "memory:" {
+            warnings.push(
+                "MongoDB with --bus memory: is right for one node alone: a second one would \
+                 hear nothing of this one"
+                    .to_owned(),
+            );
+        }
+        if tokens.secret.as_ref().is_some_and(|secret| secret.expose() == DEV_SECRET) {
+            warnings.push(
+                "development mode: tokens are signed with a secret known to everybody".to_owned(),
+            );
+        }
+        Ok(Self {
+            listen: args.listen,
+            store,
+            bus,
+            tokens,
+            origins: origins(&args.cors_origin)?,
+            tls: tls(args.tls_cert.as_deref(), args.tls_key.as_deref())?,
+            dev: args.dev,
+            reflection: args.dev || args.reflection,
+            log: Log { format: args.log, level: args.log_level },
+            times: times(&args.times)?,
+            max_group_members: members(args.max_group_members)?,
+            connections: connections(args)?,
+            warnings,
+        })
+    }
+}
+
+impl TokenArgs {
+    /// The user, and the secret to sign with.
+    pub fn check(&self) -> Checked<(UserId, Secret)> {
+        let user = UserId::parse(&self.user).ok_or_else(|| {
+            Refused::new("--user", "ADDA_TOKEN_USER", "1 to 64 of A-Z a-z 0-9 _ . : @ -")
+        })?;
+        if self.ttl.is_zero() || self.ttl > Duration::from_secs(10 * 366 * 24 * 3600) {
+            return Err(Refused::new("--ttl", "ADDA_TOKEN_TTL", "above 0, at most 10 years"));
+        }
+        filled("--jwt-issuer", "JWT_ISSUER", self.jwt_issuer.as_deref())?;
+        filled("--jwt-audience", "JWT_AUDIENCE", self.jwt_audience.as_deref())?;
+        let secret = self.jwt_secret.clone().unwrap_or_else(|| DEV_SECRET.into());
+        if secret.expose().is_empty() {
+            return Err(Refused::new("--jwt-secret", "JWT_SECRET", "is empty"));
+        }
+        Ok((user, secret))
+    }
+}
+
+/// What was given, or else what a variable that other programs know too says; who sets that to
+/// nothing has not set it.
+fn given_or(
+    given: Option<&Secret>,
+    env: &impl Fn(&str) -> Option<String>,
+    variable: &'static str,
+    otherwise: &str,
+) -> (String, Option<&'static str>) {
+    match given {
+        Some(url) => (url.expose().to_owned(), None),
+        None => match env(variable).filter(|url| !url.is_empty()) {
+            Some(url) => (url, Some(variable)),
+            None => (otherwise.to_owned(), None),
+        },
+    }
+}
+
+fn store(given: Option<&Secret>, env: &impl Fn(&str) -> Option<String>) -> Checked<Url> {
+    let (url, from) = given_or(given, env, "MONGODB_URI", "sqlite:adda.db");
+    let mongo = ["mongodb://", "mongodb+srv://"]
+        .iter()
+        .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    let sqlite = url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty());
+    if mongo || (sqlite && from.is_none()) {
+        return Ok(Url(url));
+    }
+    Err(Refused::new(
+        "--store",
+        from.unwrap_or("ADDA_STORE"),
+        "not a store; write sqlite:PATH or mongodb://HOST/DATABASE",
+    ))
+}
+
+fn bus(given: Option<&Secret>, env: &impl Fn(&str) -> Option<String>) -> Checked<Url> {
+    let (url, from) = given_or(given, env, "REDIS_URL", "memory:");
+    let redis = ["redis://", "rediss://", "redis-cluster://", "rediss-cluster://"]
+        .iter()
+        .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    if redis || (url == "memory:" && from.is_none()) {
+        return Ok(Url(url));
+    }
+    Err(Refused::new(
+        "--bus",
+        from.unwrap_or("ADDA_BUS"),
+        "not a bus; write memory: or redis://HOST",
+    ))
+}
+
+fn tokens(keys: &TokenKeys, dev: bool) -> Checked<Tokens> {
+    let mut secret = keys.jwt_secret.clone();
+    if let Some(given) = &secret {
+        if given.expose().is_empty() {
+            return Err(Refused::new("--jwt-secret", "JWT_SECRET", "is empty"));
+        }
+        if !dev && given.expose().len() < MIN_SECRET {
+            let why = format!("at least {MIN_SECRET} bytes, or it can be guessed");
+            return Err(Refused::new("--jwt-secret", "JWT_SECRET", why));
+        }
+        if !dev && given.expose() == DEV_SECRET {
+            let why = "is the secret of development mode, known to everybody";
+            return Err(Refused::new("--jwt-secret", "JWT_SECRET", why));
+        }
+    }
+    if dev && secret.is_none() {
+        secret = Some(DEV_SECRET.into());
+    }
+    if secret.is_none() && keys.jwt_public_key.is_none() && keys.jwks.is_none() {
+        return Err(Refused::new(
+            "--jwt-secret",
+            "JWT_SECRET",
+            "no key to verify tokens with; set this, --jwt-public-key (JWT_PUBLIC_KEY) or --jwks \
+             (JWT_JWKS), or use --dev",
+        ));
+    }
+    filled("--jwt-issuer", "JWT_ISSUER", keys.jwt_issuer.as_deref())?;
+    filled("--jwt-audience", "JWT_AUDIENCE", keys.jwt_audience.as_deref())?;
+    if keys.token_leeway > Duration::from_secs(600) {
+        return Err(Refused::new("--token-leeway", "ADDA_TOKEN_LEEWAY", "at most 10m"));
+    }
+    Ok(Tokens {
+        secret,
+        public_key: keys.jwt_public_key.as_deref().map(public_key).transpose()?,
+        jwks: keys.jwks.as_ref().map(jwks).transpose()?,
+        issuer: keys.jwt_issuer.clone(),
+        audience: keys.jwt_audience.clone(),
+        leeway: keys.token_leeway,
+    })
+}
+
+fn public_key(path: &Path) -> Checked<String> {
+    let refuse = |why: String| Refused::new("--jwt-public-key", "JWT_PUBLIC_KEY", why);
+    std::fs::read_to_string(path)
+        .map_err(|error| refuse(format!("cannot read {}: {error}", path.display())))
+}
+
+fn jwks(place: &Secret) -> Checked<JwksSource> {
+    let refuse = |why: String| Refused::new("--jwks", "JWT_JWKS", why);
+    let place = place.expose();
+    if place.starts_with("https://") || place.starts_with("http://") {
+        return match reqwest::Url::parse(place) {
+            Ok(_) => Ok(JwksSource::Url(Url::new(place))),
+            Err(_) => Err(refuse("not a URL".to_owned())),
+        };
+    }
+    match std::fs::metadata(place) {
+        Ok(_) => Ok(JwksSource::File(place.into())),
+        Err(error) => Err(refuse(format!("neither an http(s) URL nor a file: {error}"))),
+    }
+}
+
+fn filled(flag: &str, env: &str, value: Option<&str>) -> Checked<()> {
+    match value {
+        Some(text) if text.trim().is_empty() => Err(Refused::new(flag, env, "is empty")),
+        _ => Ok(()),
+    }
+}
+
+/// Origins as browsers write them: scheme, host, perhaps a port, nothing behind.
+fn origins(given: &[String]) -> Checked<Vec<String>> {
+    let refuse = |origin: &str| {
+        let why = format!("{origin:?} is not an origin; write https://app.example.com");
+        Refused::new("--cors-origin", "ADDA_CORS_ORIGIN", why)
+    };
+    given
+        .iter()
+        .map(|origin| {
+            let origin = origin.trim();
+            let url = reqwest::Url::parse(origin).map_err(|_| refuse(origin))?;
+            let serialized = url.origin().ascii_serialization();
+            let http = matches!(url.scheme(), "http" | "https");
+            if http && serialized == origin { Ok(serialized) } else { Err(refuse(origin)) }
+        })
+        .collect()
+}
+
+fn tls(cert: Option<&Path>, key: Option<&Path>) -> Checked<Option<Tls>> {
+    let cert_refused = |why: String| Refused::new("--tls-cert", "ADDA_TLS_CERT", why);
+    let key_refused = |why: String| Refused::new("--tls-key", "ADDA_TLS_KEY", why);
+    let (cert, key) = match (cert, key) {
+        (None, None) => return Ok(None),
+        (Some(_), None) => return Err(key_refused("--tls-cert needs its key".to_owned())),
+        (None, Some(_)) => return Err(cert_refused("--tls-key needs its certificate".to_owned())),
+        (Some(cert), Some(key)) => (cert, key),
+    };
+    let cannot = |path: &Path, error| format!("cannot read {}: {error}", path.display());
+    let cert = std::fs::read(cert).map_err(|error| cert_refused(cannot(cert, error)))?;
+    let key = std::fs::read(key).map_err(|error| key_refused(cannot(key, error)))?;
+    let tls = Tls::of_pem(&cert, &key).map_err(|error| match error {
+        TlsError::Cert(why) => cert_refused(why),
+        TlsError::Key(why) => key_refused(why),
+    })?;
+    Ok(Some(tls))
+}
+
+fn times(args: &TimeArgs) -> Checked<Times> {
+    let all = [
+        ("--heartbeat", "ADDA_HEARTBEAT", args.heartbeat),
+        ("--heartbeat-timeout", "ADDA_HEARTBEAT_TIMEOUT", args.heartbeat_timeout),
+        ("--subscribe-heartbeat", "ADDA_SUBSCRIBE_HEARTBEAT", args.subscribe_heartbeat),
+        (
+            "--subscribe-heartbeat-timeout",
+            "ADDA_SUBSCRIBE_HEARTBEAT_TIMEOUT",
+            args.subscribe_heartbeat_timeout,
+        ),
+        ("--presence-lease", "ADDA_PRESENCE_LEASE", args.presence_lease),
+        ("--resume-window", "ADDA_RESUME_WINDOW", args.resume_window),
+    ];
+    for (flag, env, time) in all {
+        if time < Duration::from_millis(10) || time > LONGEST {
+            return Err(Refused::new(flag, env, "at least 10ms, at most 7d"));
+        }
+    }
+    for (beat, beat_flag, (flag, env, time)) in [
+        (args.heartbeat, "--heartbeat", all[1]),
+        (args.subscribe_heartbeat, "--subscribe-heartbeat", all[3]),
+    ] {
+        if time < beat * 2 {
+            let why = format!("at least twice {beat_flag}, or one that is late ends the stream");
+            return Err(Refused::new(flag, env, why));
+        }
+    }
+    if args.presence_lease > LONGEST_LEASE {
+        let why = "at most 50s: so long a crashed node's users look online";
+        return Err(Refused::new("--presence-lease", "ADDA_PRESENCE_LEASE", why));
+    }
+    if args.presence_grace > args.presence_lease {
+        let why = "no more than --presence-lease";
+        return Err(Refused::new("--presence-grace", "ADDA_PRESENCE_GRACE", why));
+    }
+    if args.drain_timeout > Duration::from_secs(3600) {
+        return Err(Refused::new("--drain-timeout", "ADDA_DRAIN_TIMEOUT", "at most 1h"));
+    }
+    Ok(Times {
+        heartbeat: args.heartbeat,
+        heartbeat_timeout: args.heartbeat_timeout,
+        subscribe_heartbeat: args.subscribe_heartbeat,
+        subscribe_heartbeat_timeout: args.subscribe_heartbeat_timeout,
+        presence_lease: args.presence_lease,
+        presence_grace: args.presence_grace,
+        resume_window: args.resume_window,
+        drain_timeout: args.drain_timeout,
+    })
+}
+
+fn members(given: u32) -> Checked<u32> {
+    if (2..=MAX_MEMBERS).contains(&given) {
+        return Ok(given);
+    }
+    let why = format!("2 to {MAX_MEMBERS}");
+    Err(Refused::new("--max-group-members", "ADDA_MAX_GROUP_MEMBERS", why))
+}
+
+fn connections(args: &ServeArgs) -> Checked<Connections> {
+    if args.max_connections == 0 {
+        return Err(Refused::new("--max-connections", "ADDA_MAX_CONNECTIONS", "at least 1"));
+    }
+    if args.max_connections_per_address == 0 {
+        let (flag, env) = ("--max-connections-per-address", "ADDA_MAX_CONNECTIONS_PER_ADDRESS");
+        return Err(Refused::new(flag, env, "at least 1"));
+    }
+    Ok(Connections { total: args.max_connections, per_address: args.max_connections_per_address })
+}
+
+/// Whether a browser's `Origin` is a page of this machine.
+pub(crate) fn is_loopback_origin(origin: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(origin) else { return false };
+    match url.host_str().map(|host| host.trim_matches(['[', ']'])) {
+        Some("localhost") => true,
+        Some(host) => host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}

@@ -1,0 +1,32 @@
+//! The log: on stderr, for people or for machines.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{Log, LogFormat, LogLevel};
+
+/// Begins to log. Fails where something logs already.
+///
+/// What libraries log is shown from `warn` on, whatever the level: below that they may show what
+/// passes through them, and no message text and no token is ever to be in a log.
+pub fn init(log: Log) -> Result<(), TryInitError> {
+    let level = match log.level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+    };
+    let libraries = if log.level == LogLevel::Error { "error" } else { "warn" };
+    let filter = EnvFilter::new(format!("{libraries},adda={level}"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match log.format {
+        LogFormat::Human => lines.finish().try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+    }
+}

@@ -1,0 +1,150 @@
+//! One port for everything: gRPC, gRPC-Web, and a little plain HTTP.
+//!
+//! [`bind`] takes the port, [`Bound::serve`] begins to take connections, and the token given to
+//! it ends that: no new connection, then the open ones have the drain time, then they are cut.
+//! Who stops a server ends its streams first, since an open stream keeps its connection.
+//!
+//! On its way in a request passes: the connection's bounds (`accept`), the gate for browsers
+//! (`origin`), the choice between plain HTTP (`http`) and gRPC, gRPC-Web, the
+//! [edge](crate::rpc::edge), the [token](crate::auth), the service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic_web::GrpcWebLayer;
+use tower::{ServiceBuilder, ServiceExt};
+
+use crate::auth::{AuthLayer, Signer, Verifier};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::rpc::EdgeLayer;
+use crate::rpc::codec::MAX_REQUEST;
+use crate::rpc::generated::chat_service_server::{ChatService, ChatServiceServer};
+
+mod accept;
+mod health;
+mod http_routes;
+mod origin;
+
+pub use health::Readiness;
+
+/// What the edge of a server needs from inside.
+pub struct Edge {
+    /// Whose tokens are good.
+    pub verifier: Arc<Verifier>,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// Whether the node is fit to serve, for `/readyz` and `grpc.health.v1`.
+    pub readiness: watch::Receiver<Readiness>,
+}
+
+/// A port that is ours; connections wait in the system's queue.
+pub struct Bound {
+    listener: TcpListener,
+    addr: SocketAddr,
+}
+
+/// A server that takes connections.
+pub struct Running {
+    /// Where. The port is the real one, also where 0 was asked for.
+    pub addr: SocketAddr,
+    task: JoinHandle<()>,
+    cut: CancellationToken,
+}
+
+/// Takes the port.
+pub async fn bind(addr: SocketAddr) -> std::io::Result<Bound> {
+    let listener = TcpListener::bind(addr).await?;
+    let addr = listener.local_addr()?;
+    Ok(Bound { listener, addr })
+}
+
+/// The service, as it is to be mounted.
+pub fn routes<C: ChatService>(chat: C) -> Routes {
+    Routes::new(ChatServiceServer::new(chat).max_decoding_message_size(MAX_REQUEST))
+}
+
+impl Bound {
+    /// Where; the port is the real one.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Begins to take connections, until `stop`.
+    pub fn serve(
+        self,
+        config: &Config,
+        edge: Edge,
+        routes: Routes,
+        stop: CancellationToken,
+    ) -> Running {
+        let cut = CancellationToken::new();
+        let acceptor = accept::Acceptor {
+            listener: self.listener,
+            tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.0).into()),
+            app: app(config, edge, routes),
+            limits: config.connections,
+            drain: config.times.drain_timeout,
+            stop,
+            cut: cut.clone(),
+        };
+        Running { addr: self.addr, task: tokio::spawn(acceptor.run()), cut }
+    }
+}
+
+impl Running {
+    /// Waits until it has stopped: after `stop`, at most the drain time.
+    pub async fn stopped(self) {
+        // It fails only by a panic, which has been told.
+        let _ = self.task.await;
+    }
+
+    /// Cuts everything at once, as a crash would.
+    pub fn kill(&self) {
+        self.cut.cancel();
+    }
+}
+
+/// All that answers on the port.
+fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
+    let Edge { verifier, clock, readiness } = edge;
+    let mut routes = routes.add_service(health::service(readiness.clone()));
+    if config.reflection {
+        routes = health::with_reflection(routes);
+    }
+    let grpc = ServiceBuilder::new()
+        .layer(GrpcWebLayer::new())
+        .layer(EdgeLayer::new(Arc::clone(&clock)))
+        .layer(AuthLayer::new(verifier))
+        .service(routes.prepare());
+    let fallback = move |request: Request| {
+        let grpc = grpc.clone();
+        async move {
+            if !is_grpc(&request) {
+                return (StatusCode::NOT_FOUND, "nothing here\n").into_response();
+            }
+            match grpc.oneshot(request).await {
+                Ok(response) => response.into_response(),
+                Err(never) => match never {},
+            }
+        }
+    };
+    let signer = if config.dev { Signer::of(&config.tokens) } else { None };
+    let app = http_routes::router(readiness, signer, clock).fallback(fallback);
+    origin::guard(app, config)
+}
+
+fn is_grpc(request: &Request) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}

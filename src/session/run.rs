@@ -1,0 +1,338 @@
+//! The task of one stream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::commands::Finished;
+use super::sends::Sends;
+use super::{Commands, Outbox, Times, Weight, close_frame, until};
+use crate::auth::Verifier;
+use crate::chat::Service;
+use crate::chat::hub::{Delivery, Listener};
+use crate::chat::limits::{
+    CHECKPOINT_EVERY, CLOSE_WITHIN, COMPARE_EVERY, MAX_COMMANDS_IN_FLIGHT, RECEIPT_GATHER,
+};
+use crate::chat::position::Position;
+use crate::chat::replay::{Lacks, Opening};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::model::ChatId;
+use crate::proto::{self, CloseReason, server_frame::Frame};
+use crate::wire::{EncodedFrame, Told};
+
+/// How long what is under way when a stream ends may still take.
+const FINISH_WITHIN: Duration = Duration::from_secs(10);
+/// What a client waits before it comes back to a deployment that loses a node.
+const COME_BACK_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a stream ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// With a last frame.
+    Close(CloseReason, &'static str),
+    /// The client has ended its side: what is under way is answered.
+    Finished,
+    /// The connection is gone.
+    Gone,
+}
+
+/// What a stream begins with.
+pub(super) struct Start {
+    pub(super) service: Arc<Service>,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) times: Times,
+    pub(super) leave: CancellationToken,
+    pub(super) listener: Arc<Listener>,
+    pub(super) inbox: mpsc::Receiver<Delivery>,
+    pub(super) outbox: Outbox,
+    pub(super) opening: Opening,
+    pub(super) commands: Commands,
+    pub(super) token_expires_at: Timestamp,
+}
+
+type CommandStream = BoxStream<'static, std::result::Result<proto::ConnectRequest, tonic::Status>>;
+
+/// What is being read from the store for this stream.
+pub(super) struct Replay {
+    from: mpsc::Receiver<Result<Told>>,
+    /// What is there once it has come to its end; `None`: the stream was live before.
+    pub(super) caught_up: Option<Position>,
+    /// Events since the last Checkpoint.
+    pub(super) events: usize,
+}
+
+pub(super) struct Session {
+    pub(super) service: Arc<Service>,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) listener: Arc<Listener>,
+    pub(super) outbox: Outbox,
+    pub(super) times: Times,
+    leave: CancellationToken,
+    inbox: Option<mpsc::Receiver<Delivery>>,
+    commands: Option<CommandStream>,
+    is_connect: bool,
+    heartbeat: Duration,
+    timeout: Duration,
+    /// How far the device has everything.
+    pub(super) position: Position,
+    pub(super) replay: Option<Replay>,
+    /// Live events that wait for the end of the replay.
+    pub(super) held: VecDeque<Arc<Told>>,
+    /// Compare with the store as soon as the replay ends: since when changes may be missing.
+    pub(super) compare: Option<Option<Timestamp>>,
+    pub(super) joined: Vec<ChatId>,
+    pub(super) direct: Vec<ChatId>,
+    pub(super) sends: Sends,
+    pub(super) under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
+    pub(super) token_expires_at: Timestamp,
+    pub(super) heard: Instant,
+    pub(super) said: Instant,
+    /// When the next Checkpoint is due; `None`: nothing happened since the last.
+    pub(super) checkpoint_due: Option<Instant>,
+    pub(super) compare_due: Instant,
+    /// Of the Hello's Ready and the first Checkpoint.
+    pub(super) was_caught_up: bool,
+}
+
+impl Session {
+    pub(super) fn new(start: Start) -> Self {
+        let Start { service, verifier, times, leave, listener, inbox, outbox, opening, .. } = start;
+        let (heartbeat, timeout) = times.heartbeats(&start.commands);
+        let (commands, is_connect) = match start.commands {
+            Commands::Connect(commands) => (Some(commands), true),
+            Commands::Subscribe => (None, false),
+        };
+        let now = Instant::now();
+        // Spread, so that streams opened together do not compare together.
+        let spread = COMPARE_EVERY.mul_f64(f64::from(rand::random::<u8>()) / 255.0);
+        let mut session = Self {
+            replay: None,
+            position: opening.position,
+            held: VecDeque::new(),
+            compare: None,
+            joined: Vec::new(),
+            direct: opening.direct,
+            sends: Sends::default(),
+            under_way: FuturesUnordered::new(),
+            token_expires_at: start.token_expires_at,
+            heard: now,
+            said: now,
+            checkpoint_due: None,
+            compare_due: now + COMPARE_EVERY + spread,
+            was_caught_up: false,
+            inbox: Some(inbox),
+            service,
+            verifier,
+            listener,
+            outbox,
+            times,
+            leave,
+            commands,
+            is_connect,
+            heartbeat,
+            timeout,
+        };
+        session.begin_replay(opening.lacks, Some(opening.caught_up));
+        session
+    }
+
+    /// Reads what is lacking, in a task of its own.
+    pub(super) fn begin_replay(&mut self, lacks: Lacks, caught_up: Option<Position>) {
+        let (to, from) = mpsc::channel(64);
+        if lacks.is_empty() {
+            drop(to);
+        } else {
+            let (service, user) = (Arc::clone(&self.service), self.listener.who.user.clone());
+            self.service.tasks.spawn(service.replay(user, lacks, to));
+        }
+        self.replay = Some(Replay { from, caught_up, events: 0 });
+    }
+
+    /// A replay whose reading was begun elsewhere, of a stream that was live.
+    pub(super) fn resume_from(&mut self, from: mpsc::Receiver<Result<Told>>) {
+        self.replay = Some(Replay { from, caught_up: None, events: 0 });
+    }
+
+    /// Serves the stream to its end.
+    pub(super) async fn run(mut self) {
+        let end = match self.inbox.take() {
+            Some(mut inbox) => self.serve(&mut inbox).await,
+            None => End::Gone,
+        };
+        tracing::debug!(session = %self.listener.who.session, ?end, "a stream ends");
+        if !matches!(end, End::Gone) {
+            let finish = tokio::time::timeout(FINISH_WITHIN, self.finish_commands());
+            // What is not done by then is done all the same, but not answered.
+            drop(finish.await);
+        }
+        self.service.hub.leave(&self.listener, self.joined.iter().copied());
+        self.service.session_stops_typing(self.listener.who.session);
+        let departs = {
+            let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+            async move { service.depart(&listener).await }
+        };
+        self.service.tasks.spawn(departs);
+        self.say_last(&end);
+        self.outbox.finish();
+        tokio::select! {
+            () = self.outbox.empty() => {}
+            () = self.outbox.gone() => {}
+            () = tokio::time::sleep(CLOSE_WITHIN) => self.outbox.abandon(),
+        }
+    }
+
+    fn say_last(&mut self, end: &End) {
+        let End::Close(reason, message) = end else { return };
+        if self.was_caught_up && self.replay.is_none() {
+            // Without room for it the client begins where the last one stands.
+            drop(self.checkpoint());
+        }
+        let after = (*reason == CloseReason::ShuttingDown).then_some(COME_BACK_AFTER);
+        // The last frame always has room.
+        drop(self.outbox.push(close_frame(*reason, message, after), Weight::Last));
+    }
+
+    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Delivery>) -> End {
+        loop {
+            if let Err(end) = self.step(inbox).await {
+                return end;
+            }
+        }
+    }
+
+    async fn step(&mut self, inbox: &mut mpsc::Receiver<Delivery>) -> Result<(), End> {
+        let reads = self.sends.len() + self.under_way.len() < MAX_COMMANDS_IN_FLIGHT;
+        if !reads {
+            // Who is not listened to cannot be silent.
+            self.heard = Instant::now();
+        }
+        let timer = tokio::time::sleep_until(self.next_due());
+        tokio::select! {
+            () = self.leave.cancelled() => {
+                Err(End::Close(CloseReason::ShuttingDown, "this node leaves"))
+            }
+            () = self.outbox.gone() => Err(End::Gone),
+            () = self.listener.overflowed() => Err(slow()),
+            Some(finished) = self.under_way.next() => self.finish(finished),
+            Some(delivery) = inbox.recv() => self.delivered(delivery),
+            replayed = next_replayed(&mut self.replay, &self.outbox) => self.replayed(replayed),
+            command = next_command(&mut self.commands), if reads => self.commanded(command),
+            () = timer => self.timer(),
+        }
+    }
+
+    fn next_due(&self) -> Instant {
+        let until_expiry = until(
+            self.service.clock.now(),
+            self.token_expires_at.plus(self.times.token_leeway),
+        );
+        let mut due = (self.heard + self.timeout)
+            .min(self.said + self.heartbeat)
+            .min(self.compare_due)
+            .min(Instant::now() + until_expiry + Duration::from_millis(1));
+        if let Some(at) = self.checkpoint_due {
+            due = due.min(at);
+        }
+        due
+    }
+
+    fn timer(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.token_expires_at.plus(self.times.token_leeway) <= self.service.clock.now() {
+            return Err(End::Close(CloseReason::TokenExpired, "the token has run out"));
+        }
+        if now >= self.heard + self.timeout {
+            return Err(End::Close(CloseReason::MissedHeartbeat, "nothing came from the client"));
+        }
+        if self.checkpoint_due.is_some_and(|due| now >= due) && self.replay.is_none() {
+            self.checkpoint()?;
+        }
+        if now >= self.compare_due {
+            self.compare_due = now + COMPARE_EVERY;
+            self.compare_with_store(None);
+        }
+        if now >= self.said + self.heartbeat {
+            self.say(Frame::Heartbeat(proto::Heartbeat { background: None }))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a frame into the outbox.
+    pub(super) fn say(&mut self, frame: Frame) -> Result<(), End> {
+        self.push(EncodedFrame::of(frame), Weight::Must)
+    }
+
+    pub(super) fn push(&mut self, frame: EncodedFrame, weight: Weight) -> Result<(), End> {
+        self.said = Instant::now();
+        self.outbox.push(frame, weight).map_err(|_| slow())
+    }
+
+    /// Something was told: a Checkpoint is due soon.
+    pub(super) fn checkpoint_soon(&mut self) {
+        self.checkpoint_due.get_or_insert_with(|| Instant::now() + CHECKPOINT_EVERY);
+    }
+
+    /// Says where to resume.
+    pub(super) fn checkpoint(&mut self) -> Result<(), End> {
+        self.checkpoint_due = None;
+        if self.replay.is_none() {
+            let known = self.service.known_until().minus(RECEIPT_GATHER);
+            let as_of = known.max(self.position.as_of);
+            self.position.advance(self.service.clock.now(), as_of);
+        }
+        let token = self.position.seal(&self.service.sealer, &self.listener.who.user);
+        self.say(Frame::Checkpoint(proto::Checkpoint {
+            resume_token: token.into(),
+            as_of: Some(crate::wire::timestamp(self.position.as_of)),
+        }))
+    }
+
+    async fn finish_commands(&mut self) {
+        while self.sends.len() > 0 || !self.under_way.is_empty() {
+            match self.under_way.next().await {
+                Some(finished) => {
+                    if self.finish(finished).is_err() {
+                        return;
+                    }
+                }
+                None => return,
+            }
+        }
+    }
+
+    pub(super) fn is_connect(&self) -> bool {
+        self.is_connect
+    }
+}
+
+/// The client reads too slowly.
+pub(super) fn slow() -> End {
+    End::Close(CloseReason::SlowConsumer, "the client reads too slowly")
+}
+
+/// What a replay brings next, once there is room for it; `None`: it has come to its end.
+async fn next_replayed(replay: &mut Option<Replay>, outbox: &Outbox) -> Option<Result<Told>> {
+    match replay {
+        Some(replay) => {
+            outbox.room().await;
+            replay.from.recv().await
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_command(
+    commands: &mut Option<CommandStream>,
+) -> Option<std::result::Result<proto::ConnectRequest, tonic::Status>> {
+    match commands {
+        Some(commands) => commands.next().await,
+        None => std::future::pending().await,
+    }
+}

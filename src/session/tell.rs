@@ -1,0 +1,245 @@
+//! What a stream is told: first what it lacks, then what happens, each message once and in its
+//! turn.
+
+use std::sync::Arc;
+
+use super::Weight;
+use super::run::{End, Session, slow};
+use super::sends::Next;
+use crate::chat::hub::{Delivery, SessionCommand};
+use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::model::{ChatId, MessageId, Seq};
+use crate::proto::{self, CloseReason, server_frame::Frame};
+use crate::wire::{self, Told};
+
+impl Session {
+    /// Something came from the rest of the node.
+    pub(super) fn delivered(&mut self, delivery: Delivery) -> Result<(), End> {
+        match delivery {
+            Delivery::Told(told) if self.replay.is_some() => {
+                if self.held.len() >= HELD_EVENTS {
+                    return Err(slow());
+                }
+                self.held.push_back(told);
+                Ok(())
+            }
+            Delivery::Told(told) => self.tell(told),
+            Delivery::Compare(since) => {
+                self.compare_with_store(Some(since));
+                Ok(())
+            }
+            Delivery::Superseded => Err(End::Close(
+                CloseReason::Superseded,
+                "a newer stream of this device and instance is there",
+            )),
+            Delivery::Call(command, answer) => {
+                self.called(command);
+                // Who called may have given up.
+                drop(answer.send(self.token_expires_at));
+                Ok(())
+            }
+        }
+    }
+
+    fn called(&mut self, command: SessionCommand) {
+        self.heard = tokio::time::Instant::now();
+        match command {
+            SessionCommand::Join(chat) => self.join(chat),
+            SessionCommand::Leave(chat) => self.leave(chat),
+            SessionCommand::Heartbeat { background, token_expires_at } => {
+                self.token_expires_at = self.token_expires_at.max(token_expires_at);
+                self.background(background);
+            }
+        }
+    }
+
+    /// Tells something that happens now.
+    fn tell(&mut self, told: Arc<Told>) -> Result<(), End> {
+        let Told::Message { chat, seq, id, .. } = *told else { return self.tell_other(&told) };
+        if self.position.reached(chat).is_some_and(|reached| seq <= reached) {
+            return Ok(());
+        }
+        if self.position.reached(chat).is_some_and(|reached| seq > reached + 1) {
+            // A hole that the node's feed did not see: the store has what lacks.
+            self.held.push_back(told);
+            self.compare_with_store(None);
+            return Ok(());
+        }
+        let name = chat.to_string();
+        let outcome = || outcome_of(id, seq);
+        if let Some(told) = self.sends.passes(&name, id, outcome, told) {
+            return self.tell_message(&told);
+        }
+        self.advance(&name)
+    }
+
+    /// Answers and tells what may be by now in this chat.
+    pub(super) fn advance(&mut self, chat: &str) -> Result<(), End> {
+        while let Some(next) = self.sends.next(chat) {
+            match next {
+                Next::Ack(ack_id, outcome) => self.answer_send(ack_id, *outcome)?,
+                Next::Tell(told) => self.tell_message(&told)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_message(&mut self, told: &Told) -> Result<(), End> {
+        let Told::Message { chat, seq, id, frame } = told else { return Ok(()) };
+        self.push(frame.clone(), Weight::Must)?;
+        self.position.reach(*chat, *seq, *id);
+        self.checkpoint_soon();
+        Ok(())
+    }
+
+    fn tell_other(&mut self, told: &Told) -> Result<(), End> {
+        let in_background = self.listener.in_background();
+        match told {
+            Told::Message { .. } => Ok(()),
+            Told::Change(frame) => {
+                self.push(frame.clone(), Weight::Must)?;
+                self.checkpoint_soon();
+                Ok(())
+            }
+            Told::Typing(_) | Told::Presence { .. } if in_background => Ok(()),
+            Told::Typing(frame) => self.push(frame.clone(), Weight::Light),
+            Told::Presence { user, node, frame, .. } => {
+                self.listener.watch(user, node.as_ref());
+                self.push(frame.clone(), Weight::Light)
+            }
+        }
+    }
+
+    /// A replay has brought something, or has come to its end.
+    pub(super) fn replayed(&mut self, replayed: Option<Result<Told>>) -> Result<(), End> {
+        match replayed {
+            Some(Ok(told)) => self.tell_replayed(&told),
+            Some(Err(error)) => {
+                tracing::warn!(session = %self.listener.who.session, %error, "a replay failed");
+                Err(End::Close(CloseReason::Unavailable, "the store went away during the replay"))
+            }
+            None => self.replay_ends(),
+        }
+    }
+
+    fn tell_replayed(&mut self, told: &Told) -> Result<(), End> {
+        match told {
+            Told::Message { chat, seq, .. }
+                if self.position.reached(*chat).is_some_and(|reached| *seq <= reached) =>
+            {
+                return Ok(());
+            }
+            Told::Message { .. } => self.tell_message(told)?,
+            other => self.tell_other(other)?,
+        }
+        let Some(replay) = &mut self.replay else { return Ok(()) };
+        replay.events += 1;
+        if replay.events >= REPLAY_CHECKPOINT_EVERY {
+            replay.events = 0;
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn replay_ends(&mut self) -> Result<(), End> {
+        let Some(replay) = self.replay.take() else { return Ok(()) };
+        if let Some(position) = replay.caught_up {
+            self.position = position;
+            self.was_caught_up = true;
+            self.say(Frame::CaughtUp(proto::CaughtUp {}))?;
+            self.checkpoint()?;
+            self.show_online_peers();
+        }
+        while let Some(told) = self.held.pop_front() {
+            self.tell(told)?;
+            if self.replay.is_some() {
+                return Ok(());
+            }
+        }
+        if let Some(changes) = self.compare.take() {
+            self.compare_with_store(changes);
+        }
+        Ok(())
+    }
+
+    fn show_online_peers(&mut self) {
+        let direct = std::mem::take(&mut self.direct);
+        if self.listener.in_background() {
+            return;
+        }
+        let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+        self.service.tasks.spawn(async move {
+            if let Err(error) = service.show_online_peers(&listener, &direct).await {
+                tracing::warn!(%error, "cannot tell a stream who is online");
+            }
+        });
+    }
+
+    /// Looks in the store for what this stream was not told. What happens meanwhile waits.
+    pub(super) fn compare_with_store(&mut self, changes: Option<Timestamp>) {
+        if self.replay.is_some() {
+            // One that is under way may have looked too early.
+            let earlier = self.compare.flatten();
+            let since = match (earlier, changes) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (one, other) => one.or(other),
+            };
+            self.compare = Some(since);
+            return;
+        }
+        let (to, from) = tokio::sync::mpsc::channel(64);
+        let service = Arc::clone(&self.service);
+        let user = self.listener.who.user.clone();
+        let position = self.position.clone();
+        self.service.tasks.spawn(async move {
+            match service.compare(&user, &position, changes).await {
+                Ok(Some(lacks)) => service.replay(user, lacks, to).await,
+                Ok(None) => {
+                    let why = "too much is lacking";
+                    drop(to.send(Err(crate::error::Error::internal(why))).await);
+                }
+                // It is looked at again before long.
+                Err(error) => tracing::warn!(%error, "cannot compare a stream with the store"),
+            }
+        });
+        self.resume_from(from);
+    }
+
+    pub(super) fn join(&mut self, chat: ChatId) {
+        let listener = Arc::clone(&self.listener);
+        self.service.hub.join_screen(chat, &mut self.joined, &listener);
+        let service = Arc::clone(&self.service);
+        self.service.tasks.spawn(async move {
+            if let Err(error) = service.show_online_in(&listener, chat).await {
+                tracing::debug!(%error, "cannot tell a stream who is online in a chat");
+            }
+        });
+    }
+
+    pub(super) fn leave(&mut self, chat: ChatId) {
+        self.joined.retain(|joined| *joined != chat);
+        self.service.hub.leave_screen(chat, &self.listener);
+    }
+
+    pub(super) fn background(&mut self, background: Option<bool>) {
+        let Some(background) = background else { return };
+        if background == self.listener.in_background() {
+            return;
+        }
+        let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+        self.service.tasks.spawn(async move {
+            service.change_ground(&listener, background).await;
+        });
+    }
+}
+
+fn outcome_of(id: MessageId, seq: Seq) -> proto::SendOutcome {
+    proto::SendOutcome {
+        message_id: id.to_string(),
+        seq,
+        created_at: Some(wire::timestamp(id.time())),
+        duplicate: false,
+    }
+}

@@ -1,0 +1,261 @@
+//! From an [`Error`] to the wire: a Status for a call, a `proto::Error` for a stream.
+//!
+//! Both say the same. What the server is to blame for is logged here, with its cause and under
+//! the id that the client is told; the cause is never sent.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::error::{Error, Reason};
+use crate::proto;
+
+/// `ErrorInfo.domain` of all our errors.
+pub const DOMAIN: &str = "adda";
+
+/// What a client names when it asks the operator, and what the log calls it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub Uuid);
+
+impl RequestId {
+    /// Another one.
+    pub fn new(clock: &dyn Clock) -> Self {
+        Self(clock.new_id())
+    }
+
+    /// The one that [`edge`](crate::rpc::edge) gave this call; nil only where the layer is missing.
+    pub fn of(extensions: &http::Extensions) -> Self {
+        extensions.get().copied().unwrap_or(Self(Uuid::nil()))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+impl Reason {
+    /// The `google.rpc.Code` that the contract gives each reason, in brackets in `error.proto`.
+    pub fn code(self) -> Code {
+        match self {
+            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired => Code::Unauthenticated,
+            Self::ChatNotFound | Self::MessageNotFound => Code::NotFound,
+            Self::RoleTooLow | Self::Blocked | Self::TokenOfAnotherUser => Code::PermissionDenied,
+            Self::FieldInvalid | Self::PageTokenInvalid | Self::HelloExpected => {
+                Code::InvalidArgument
+            }
+            Self::ClientIdReused => Code::AlreadyExists,
+            Self::RateLimited
+            | Self::TooManySessions
+            | Self::TooLarge
+            | Self::TooManyChats
+            | Self::TooManyRuns => Code::ResourceExhausted,
+            Self::StoreUnavailable | Self::ShuttingDown | Self::NodeUnreachable => {
+                Code::Unavailable
+            }
+            Self::Internal => Code::Internal,
+            Self::SessionNotFound | Self::ChatFull => Code::FailedPrecondition,
+            Self::UnknownCommand => Code::Unimplemented,
+            Self::TimedOut => Code::DeadlineExceeded,
+        }
+    }
+
+    /// As in the contract.
+    pub fn proto(self) -> proto::ErrorReason {
+        proto::ErrorReason::try_from(self as i32).unwrap_or_default()
+    }
+
+    /// As in `ErrorInfo.reason`: `CHAT_NOT_FOUND`.
+    pub fn name(self) -> &'static str {
+        let name = self.proto().as_str_name();
+        name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+    }
+}
+
+/// A Status for a call that failed.
+pub fn status(error: &Error, id: RequestId) -> Status {
+    log(error, id);
+    let metadata: HashMap<String, String> = metadata(error).collect();
+    let mut details = ErrorDetails::with_error_info(error.reason.name(), DOMAIN, metadata);
+    if error.reason == Reason::FieldInvalid || !error.field.is_empty() {
+        details.add_bad_request_violation(error.field.as_ref(), error.message.as_ref());
+    }
+    if let Some(pause) = error.retry_after {
+        details.set_retry_info(Some(pause));
+    }
+    details.set_request_info(id.to_string(), "");
+    Status::with_error_details(error.reason.code(), error.message.as_ref(), details)
+}
+
+/// The same for a command of a stream.
+pub fn stream_error(error: &Error, id: RequestId) -> proto::Error {
+    log(error, id);
+    proto::Error {
+        code: error.reason.code() as i32,
+        reason: error.reason.proto().into(),
+        message: error.message.to_string(),
+        field: error.field.to_string(),
+        retry_after: error.retry_after.map(duration),
+        metadata: metadata(error).collect(),
+        request_id: id.to_string(),
+    }
+}
+
+fn metadata(error: &Error) -> impl Iterator<Item = (String, String)> {
+    error.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()))
+}
+
+fn duration(of: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(of.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(of.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// Logs what is the server's fault.
+fn log(error: &Error, id: RequestId) {
+    let cause = error.source.as_deref().map(|source| Causes(source)).map(tracing::field::display);
+    match error.reason {
+        Reason::Internal => {
+            tracing::error!(request_id = %id, cause, "a call failed: {}", error.message)
+        }
+        Reason::StoreUnavailable => {
+            tracing::warn!(request_id = %id, cause, "a call failed: {}", error.message)
+        }
+        _ => {}
+    }
+}
+
+/// An error and what caused it, on one line.
+struct Causes<'a>(&'a (dyn StdError + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::error::Reason as R;
+
+    const ALL: [Reason; 25] = [
+        R::TokenMissing,
+        R::TokenInvalid,
+        R::TokenExpired,
+        R::ChatNotFound,
+        R::MessageNotFound,
+        R::RoleTooLow,
+        R::Blocked,
+        R::RateLimited,
+        R::FieldInvalid,
+        R::ClientIdReused,
+        R::PageTokenInvalid,
+        R::HelloExpected,
+        R::TooManySessions,
+        R::StoreUnavailable,
+        R::ShuttingDown,
+        R::Internal,
+        R::SessionNotFound,
+        R::TokenOfAnotherUser,
+        R::UnknownCommand,
+        R::TooLarge,
+        R::TimedOut,
+        R::ChatFull,
+        R::TooManyChats,
+        R::TooManyRuns,
+        R::NodeUnreachable,
+    ];
+
+    /// Reason, number and code of each value in `error.proto`.
+    fn contract() -> Vec<(String, i32, String)> {
+        let proto = include_str!("../../proto/adda/v1/error.proto");
+        let body = proto.split_once("enum ErrorReason {").unwrap().1.split_once("\n}").unwrap().0;
+        let mut code = String::new();
+        let mut values = Vec::new();
+        for line in body.lines().map(str::trim) {
+            if let Some((_, rest)) = line.split_once('[') {
+                rest.split_once(']').unwrap().0.clone_into(&mut code);
+            } else if let Some(value) = line.strip_prefix("ERROR_REASON_") {
+                let (name, number) = value.trim_end_matches(';').split_once(" = ").unwrap();
+                values.push((name.to_owned(), number.parse().unwrap(), std::mem::take(&mut code)));
+            }
+        }
+        values
+    }
+
+    fn shouted(camel: &str) -> String {
+        let mut name = String::new();
+        for c in camel.chars() {
+            if c.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.extend(c.to_uppercase());
+        }
+        name
+    }
+
+    #[test]
+    fn every_reason_is_in_the_contract_and_the_contract_has_no_other() {
+        let contract = contract();
+        assert_eq!(contract.len(), ALL.len() + 1, "the contract has UNSPECIFIED besides");
+        for (reason, (name, number, code)) in ALL.iter().zip(&contract[1..]) {
+            assert_eq!(reason.name(), name);
+            assert_eq!(*reason as i32, *number);
+            assert_eq!(shouted(&format!("{:?}", reason.code())), *code, "{name}");
+        }
+        let source = include_str!("../error.rs");
+        let variants = source.split_once("pub enum Reason {").unwrap().1.split_once('}').unwrap().0;
+        assert_eq!(variants.matches(" = ").count(), ALL.len());
+    }
+
+    #[test]
+    fn a_status_says_what_the_stream_says() {
+        let id = RequestId::new(&SystemClock);
+        let mut error = Error::over_limit("text", 8192, "bytes");
+        error.retry_after = Some(Duration::from_millis(1500));
+        let status = status(&error, id);
+        let on_stream = stream_error(&error, id);
+
+        assert_eq!(status.code() as i32, on_stream.code);
+        assert_eq!(status.message(), on_stream.message);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("FIELD_INVALID", "adda"));
+        assert_eq!(info.metadata["limit"], "8192");
+        assert_eq!(on_stream.metadata["limit"], "8192");
+        assert_eq!(details.bad_request().unwrap().field_violations[0].field, "text");
+        assert_eq!(on_stream.field, "text");
+        assert_eq!(details.retry_info().unwrap().retry_delay, error.retry_after);
+        let pause = on_stream.retry_after.unwrap();
+        assert_eq!((pause.seconds, pause.nanos), (1, 500_000_000));
+        assert_eq!(details.request_info().unwrap().request_id, id.to_string());
+        assert_eq!(on_stream.request_id, id.to_string());
+    }
+
+    #[test]
+    fn a_cause_is_never_sent() {
+        let id = RequestId::new(&SystemClock);
+        let error = Error::internal("a cause with a secret");
+        let sent = format!("{:?} {:?}", status(&error, id), stream_error(&error, id));
+        assert!(!sent.contains("secret"), "{sent}");
+        let details = status(&error, id).get_error_details();
+        assert!(details.bad_request().is_none());
+        assert!(details.retry_info().is_some());
+    }
+}
