@@ -82,6 +82,7 @@ fn claims(more: &Value) -> Value {
     claims
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn sign(algorithm: Algorithm, key: &EncodingKey, kid: Option<&str>, more: Value) -> String {
     let header = Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) };
     jsonwebtoken::encode(&header, &claims(&more), key).unwrap()
