@@ -17,13 +17,13 @@ pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     /// What it is called in its set.
     pub(super) kid: Option<String>,
-    pub(super) key: DecodingKey,
+    pub(super) decoding: DecodingKey,
 }
 
 impl Key {
     pub(super) fn of_secret(secret: &str) -> Self {
         let key = DecodingKey::from_secret(secret.as_bytes());
-        Self { algorithm: Algorithm::HS256, kid: None, key }
+        Self { algorithm: Algorithm::HS256, kid: None, decoding: key }
     }
 
     /// Takes what a PEM holds.
@@ -44,7 +44,7 @@ impl Key {
         {
             return Err("is an RSA key of fewer than 2048 bits");
         }
-        Self { algorithm, kid: None, key }.fit()
+        Self { algorithm, kid: None, decoding: key }.fit()
     }
 
     fn of_jwk(jwk: &Jwk) -> Option<Self> {
@@ -66,12 +66,12 @@ impl Key {
             return None;
         }
         let key = DecodingKey::from_jwk(jwk).ok()?;
-        Self { algorithm, kid: jwk.common.key_id.clone(), key }.fit().ok()
+        Self { algorithm, kid: jwk.common.key_id.clone(), decoding: key }.fit().ok()
     }
 
     /// Tries it once: whether it can verify at all shows only then.
     fn fit(self) -> Result<Self, &'static str> {
-        match crypto::verify("", b"", &self.key, self.algorithm) {
+        match crypto::verify("", b"", &self.decoding, self.algorithm) {
             Ok(_) => Ok(self),
             Err(_) => Err("is no key for RS256, ES256 or EdDSA"),
         }

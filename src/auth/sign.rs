@@ -43,6 +43,10 @@ impl Signer {
     }
 
     /// A token of this user from now on, and when it expires.
+    ///
+    /// # Panics
+    ///
+    /// Never: text and numbers can be written, and HMAC takes any key.
     pub fn sign(
         &self,
         user: &UserId,
@@ -62,7 +66,7 @@ impl Signer {
         };
         let key = EncodingKey::from_secret(self.secret.expose().as_bytes());
         let token = encode(&Header::new(Algorithm::HS256), &claims, &key)
-            .expect("claims of text and numbers can be written, and HMAC takes any key");
+            .expect("text and numbers can be written, and HMAC takes any key");
         (token, Timestamp(exp.saturating_mul(1000)))
     }
 }

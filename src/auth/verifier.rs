@@ -113,5 +113,5 @@ fn claims(token: &str, key: &Key) -> Option<Map<String, Value>> {
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims = HashSet::new();
-    decode(token, &key.key, &validation).ok().map(|data| data.claims)
+    decode(token, &key.decoding, &validation).ok().map(|data| data.claims)
 }

@@ -1,4 +1,5 @@
 //! What may be written on the command line or in the environment. `--help` is made of this.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "these docs are what --help prints")]
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -26,8 +26,8 @@ const MAX_MEMBERS: u32 = 10_000;
 type Checked<T> = Result<T, Refused>;
 
 impl Config {
-    /// Checks everything. Reads the files that are named; `env` is asked for MONGODB_URI and
-    /// REDIS_URL.
+    /// Checks everything. Reads the files that are named; `env` is asked for
+    /// `MONGODB_URI` and `REDIS_URL`.
     pub fn check(args: &ServeArgs, env: impl Fn(&str) -> Option<String>) -> Checked<Self> {
         if args.dev && !args.listen.ip().is_loopback() {
             let why = "development mode takes anyone at their word: only on a loopback address";

@@ -62,7 +62,7 @@ pub struct Config {
 pub struct Tokens {
     /// For HS256.
     pub secret: Option<Secret>,
-    /// For RS256, ES256 or EdDSA, by what it holds: the PEM itself.
+    /// For RS256, ES256 or `EdDSA`, by what it holds: the PEM itself.
     pub public_key: Option<String>,
     /// For the same three, by `kid`.
     pub jwks: Option<JwksSource>,

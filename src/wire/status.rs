@@ -124,10 +124,10 @@ fn log(error: &Error, id: RequestId) {
     let cause = error.source.as_deref().map(|source| Causes(source)).map(tracing::field::display);
     match error.reason {
         Reason::Internal => {
-            tracing::error!(request_id = %id, cause, "a call failed: {}", error.message)
+            tracing::error!(request_id = %id, cause, "a call failed: {}", error.message);
         }
         Reason::StoreUnavailable => {
-            tracing::warn!(request_id = %id, cause, "a call failed: {}", error.message)
+            tracing::warn!(request_id = %id, cause, "a call failed: {}", error.message);
         }
         _ => {}
     }

@@ -1,4 +1,5 @@
 //! One binary for all integration tests.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod auth;
 mod config;
