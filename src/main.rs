@@ -8,14 +8,13 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use adda::auth::{Signer, Verifier};
+use adda::auth::Signer;
 use adda::clock::SystemClock;
 use adda::config::args::{ServeArgs, TokenArgs};
 use adda::config::{Cli, Command, Config, EXIT_USAGE, Refused};
-use adda::server::{self, Edge, Readiness};
+use adda::server::{Node, StartError};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Why the program ends without having done it.
@@ -84,22 +83,18 @@ fn serve(args: &ServeArgs) -> Result<(), Failure> {
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
-    let clock = Arc::new(SystemClock);
-    let verifier = Arc::new(Verifier::open(&config.tokens, clock.clone()).await?);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let bound = server::bind(config.listen)
-        .await
-        .map_err(|error| Failure::of(&format!("cannot listen on {}", config.listen), error))?;
     let stop = CancellationToken::new();
     on_signal(&stop)?;
-    let (_readiness, readiness) = watch::channel(Readiness::READY);
-    let edge = Edge { verifier, clock, readiness };
-    let routes = tonic::service::Routes::default();
-    let running = bound.serve(&config, edge, routes, stop);
-    welcome(&config, running.addr);
-    running.stopped().await;
+    let node = Node::start(&config, Arc::new(SystemClock)).await.map_err(|error| match error {
+        StartError::Refused(refused) => Failure::Usage(refused),
+        other => Failure::Other(other.to_string()),
+    })?;
+    welcome(&config, node.addr());
+    stop.cancelled().await;
+    node.leave().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -28,7 +28,7 @@ impl Calls {
     pub(super) fn answered(&self, answer: &node::SessionAnswer) {
         if let Some(waiting) = self.waiting.lock().remove(&answer.call_id) {
             // Who gave up waiting needs it no more.
-            drop(waiting.send(*answer));
+            let _gave_up = waiting.send(*answer);
         }
     }
 }
@@ -72,10 +72,8 @@ impl Service {
         if !self.bus.has_peers() {
             return Err(not_found());
         }
-        let found = tokio::time::timeout(
-            PRESENCE_WITHIN,
-            self.bus.find(std::slice::from_ref(user)),
-        );
+        let found =
+            tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(std::slice::from_ref(user)));
         let Ok(Ok(places)) = found.await else { return Err(unreachable()) };
         let place = places.into_iter().flatten().find(|found| found.place.session == session);
         let node = place.map(|found| found.place.node).filter(|node| node != self.bus.node());

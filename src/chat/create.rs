@@ -7,9 +7,7 @@ use super::Service;
 use super::limits::MAX_CHATS;
 use super::text;
 use crate::error::{Error, Reason, Result};
-use crate::model::{
-    Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId,
-};
+use crate::model::{Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId};
 use crate::proto;
 use crate::store::{Created, NewChat, NewMessage, Span};
 
@@ -170,11 +168,8 @@ impl Service {
         let mine = self.store.memberships(user).await?;
         let ids: Vec<ChatId> = mine.iter().map(|place| place.chat).collect();
         let chats = self.store.chats(&ids).await?;
-        let direct: Vec<ChatId> = chats
-            .iter()
-            .filter(|chat| chat.kind == ChatKind::Direct)
-            .map(|chat| chat.id)
-            .collect();
+        let direct: Vec<ChatId> =
+            chats.iter().filter(|chat| chat.kind == ChatKind::Direct).map(|chat| chat.id).collect();
         let pairs = self.store.pairs(&direct).await?;
         let with = pairs.iter().find(|member| member.user == *other).map(|member| member.chat);
         Ok(chats.into_iter().find(|chat| Some(chat.id) == with))

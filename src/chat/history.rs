@@ -114,11 +114,13 @@ impl Service {
         if fits < shown.len() {
             // Changes were filtered, so their anchors are found by message.
             let last = messages[fits - 1].seq;
-            anchors.truncate(anchors.iter().position(|a| a.seq() == last).map_or(fits, |at| at + 1));
+            anchors
+                .truncate(anchors.iter().position(|a| a.seq() == last).map_or(fits, |at| at + 1));
             shown.truncate(fits);
             more = true;
         }
-        let next = anchors.last().filter(|_| more).map(|anchor| self.page_token(user, chat, *anchor));
+        let next =
+            anchors.last().filter(|_| more).map(|anchor| self.page_token(user, chat, *anchor));
         Ok((shown, next.unwrap_or_default()))
     }
 

@@ -115,11 +115,8 @@ impl Service {
     /// All chats of a user that the inbox shows, newest first, without counts.
     pub(super) async fn inbox_rows(&self, user: &UserId) -> Result<Vec<Row>> {
         let places = self.store.memberships(user).await?;
-        let ids: Vec<ChatId> = places
-            .iter()
-            .filter(|place| place.left_at.is_none())
-            .map(|place| place.chat)
-            .collect();
+        let ids: Vec<ChatId> =
+            places.iter().filter(|place| place.left_at.is_none()).map(|place| place.chat).collect();
         // The newest messages before the read sets: see ReadOutcome.
         let heads = self.store.heads(&ids).await?;
         let (places, chats) =

@@ -167,11 +167,8 @@ impl Service {
         if !self.bus.has_peers() {
             return;
         }
-        let to = if watchers.groups.is_empty() {
-            self.nodes_of(&watchers.users).await
-        } else {
-            To::All
-        };
+        let to =
+            if watchers.groups.is_empty() { self.nodes_of(&watchers.users).await } else { To::All };
         let changed = node::PresenceChanged {
             user_id: user.to_string(),
             watcher_ids: watchers.users.iter().map(ToString::to_string).collect(),
@@ -245,7 +242,8 @@ impl Service {
         chats: &[ChatId],
     ) -> store::Result<()> {
         let direct = &chats[..chats.len().min(MAX_WATCHED)];
-        let peers: Vec<(ChatId, UserId)> = peers(&listener.who.user, self.store.pairs(direct).await?);
+        let peers: Vec<(ChatId, UserId)> =
+            peers(&listener.who.user, self.store.pairs(direct).await?);
         let users: Vec<UserId> =
             self.store.wrote(&peers).await?.into_iter().map(|(_, user)| user).collect();
         self.show_online(listener, &users).await;
@@ -315,11 +313,7 @@ impl Service {
         }
     }
 
-    async fn renew_all(
-        &self,
-        last: (Instant, Timestamp),
-        every: Duration,
-    ) -> (Instant, Timestamp) {
+    async fn renew_all(&self, last: (Instant, Timestamp), every: Duration) -> (Instant, Timestamp) {
         let sessions = self.hub.all();
         let places: Vec<(UserId, Place)> = sessions
             .iter()

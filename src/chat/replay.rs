@@ -131,9 +131,7 @@ impl Service {
             None => None,
         };
         Ok(match (good, lacks) {
-            (Some(position), Some(lacks)) => {
-                start(proto::ResumeOutcome::Resumed, &position, lacks)
-            }
+            (Some(position), Some(lacks)) => start(proto::ResumeOutcome::Resumed, &position, lacks),
             _ => start(proto::ResumeOutcome::Gap, &caught_up, Lacks::default()),
         })
     }
@@ -221,8 +219,7 @@ impl Service {
             if head.seq + 1 - below > MAX_REPLAY_MESSAGES as u32 {
                 return Ok(None);
             }
-            let page =
-                self.store.history(head.chat, Span::Before(below), hidden + 1, PAGE).await?;
+            let page = self.store.history(head.chat, Span::Before(below), hidden + 1, PAGE).await?;
             if let Some(old) = page.iter().find(|message| message.created_at() < horizon) {
                 return Ok(Some(old.seq));
             }

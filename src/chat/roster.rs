@@ -85,7 +85,9 @@ impl Rosters {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let cache = Cache::builder()
             .max_capacity(ROSTER_SEATS)
-            .weigher(|_, roster: &Arc<Roster>| u32::try_from(roster.seats.len() + 4).unwrap_or(u32::MAX))
+            .weigher(|_, roster: &Arc<Roster>| {
+                u32::try_from(roster.seats.len() + 4).unwrap_or(u32::MAX)
+            })
             .time_to_live(ROSTER_AGE)
             .build();
         let loading = (0..64).map(|_| tokio::sync::Mutex::new(())).collect();
@@ -115,8 +117,10 @@ impl Rosters {
     pub async fn load(&self, chat: ChatId) -> store::Result<Option<Arc<Roster>>> {
         // The head first: the list is then at least as new.
         let as_of = self.store.heads(&[chat]).await?.first().map_or(0, |head| head.seq);
-        let (chats, members) =
-            tokio::try_join!(self.store.chats(std::slice::from_ref(&chat)), self.store.members(chat))?;
+        let (chats, members) = tokio::try_join!(
+            self.store.chats(std::slice::from_ref(&chat)),
+            self.store.members(chat)
+        )?;
         let Some(found) = chats.into_iter().next() else {
             self.cache.invalidate(&chat);
             return Ok(None);

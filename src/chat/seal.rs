@@ -39,13 +39,19 @@ impl Sealer {
         let Some((id, key)) = self.keys.tokens.last() else { return Vec::new() };
         let mut token = Vec::with_capacity(1 + MAC_BYTES + body.len());
         token.push(*id);
-        token.extend_from_slice(&mac(key, user, purpose, body).finalize().into_bytes()[..MAC_BYTES]);
+        token
+            .extend_from_slice(&mac(key, user, purpose, body).finalize().into_bytes()[..MAC_BYTES]);
         token.extend_from_slice(body);
         token
     }
 
     /// What is in a token; `None` if it was not made for this user and purpose, or not by us.
-    pub fn open<'t>(&self, user: &UserId, purpose: Purpose<'_>, token: &'t [u8]) -> Option<&'t [u8]> {
+    pub fn open<'t>(
+        &self,
+        user: &UserId,
+        purpose: Purpose<'_>,
+        token: &'t [u8],
+    ) -> Option<&'t [u8]> {
         let (&id, rest) = token.split_first()?;
         let (given, body) = rest.split_at_checked(MAC_BYTES)?;
         let (_, key) = self.keys.tokens.iter().find(|(known, _)| *known == id)?;

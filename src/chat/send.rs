@@ -43,7 +43,9 @@ pub struct Submitted {
 impl Submitted {
     /// Waits for what comes of it.
     pub async fn stored(self) -> Result<Appended> {
-        self.outcome.await.unwrap_or_else(|_| Err(Error::internal("a send ended without an answer")))
+        self.outcome
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("a send ended without an answer")))
     }
 }
 
@@ -72,7 +74,8 @@ impl Service {
                 let (sender, outcome) = oneshot::channel();
                 let id = message.id;
                 // Who asked is still there: it holds the other end.
-                let _kept = sender.send(Ok(Appended { message: Arc::new(message), duplicate: true }));
+                let _kept =
+                    sender.send(Ok(Appended { message: Arc::new(message), duplicate: true }));
                 return Ok(Submitted { id, outcome });
             }
         };
@@ -198,5 +201,6 @@ pub fn message_id(raw: &str) -> Result<MessageId> {
     if raw.is_empty() {
         return Err(Error::field("message_id", "must be set"));
     }
-    MessageId::parse(raw).ok_or_else(|| Error::new(Reason::MessageNotFound, "no such message in this chat"))
+    MessageId::parse(raw)
+        .ok_or_else(|| Error::new(Reason::MessageNotFound, "no such message in this chat"))
 }

@@ -141,8 +141,7 @@ impl Service {
             }
             _ => To::All,
         };
-        let typing =
-            node::Typing { chat_id: chat.to_string(), user_id: user.to_string(), typing };
+        let typing = node::Typing { chat_id: chat.to_string(), user_id: user.to_string(), typing };
         self.publish(to, node::envelope::Body::Typing(typing));
     }
 
@@ -159,12 +158,10 @@ impl Service {
         if listeners.is_empty() {
             return;
         }
-        let event = proto::UserTyping {
-            chat_id: chat.to_string(),
-            user_id: user.to_string(),
-            typing,
-        };
-        let told = Arc::new(Told::Typing(wire::event_frame(proto::event::Event::UserTyping(event))));
+        let event =
+            proto::UserTyping { chat_id: chat.to_string(), user_id: user.to_string(), typing };
+        let told =
+            Arc::new(Told::Typing(wire::event_frame(proto::event::Event::UserTyping(event))));
         for listener in listeners.iter().filter(|listener| listener.who.user != *user) {
             listener.tell(&told);
         }

@@ -33,8 +33,7 @@ impl Service {
     pub(super) async fn left_unread(&self, user: &UserId, chat: ChatId) -> Result<Left> {
         let last_seq = self.newest(chat).await?;
         let member = self.admitted(user, chat).await?.member;
-        let unread =
-            self.count(user, chat, member.visible_from, &member.read, last_seq).await?;
+        let unread = self.count(user, chat, member.visible_from, &member.read, last_seq).await?;
         Ok(Left { unread, last_seq })
     }
 

@@ -111,7 +111,8 @@ impl Service {
                 shown.read_by.clear();
                 shown
             });
-            chat.membership = Some(wire::member_with_receipts(&row.place, users.get(&row.place.user)));
+            chat.membership =
+                Some(wire::member_with_receipts(&row.place, users.get(&row.place.user)));
             chat
         });
         Ok(shown.collect())
@@ -137,9 +138,9 @@ impl Service {
             listed == Listed::Members || (ticks && own == Some(user))
         });
         let groups: Vec<ChatId> = groups.map(|row| row.chat.id).collect();
-        let reads = groups.into_iter().map(|id| async move {
-            self.store.members(id).await.map(|members| (id, members))
-        });
+        let reads = groups
+            .into_iter()
+            .map(|id| async move { self.store.members(id).await.map(|members| (id, members)) });
         let groups: Vec<_> = stream::iter(reads).buffer_unordered(READS).try_collect().await?;
         by_chat.extend(groups);
         Ok(by_chat)

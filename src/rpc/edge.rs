@@ -21,9 +21,9 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tower::{Layer, Service};
 
-use crate::wire::status::{RequestId, status};
 use crate::clock::Clock;
 use crate::error::{Error, Reason};
+use crate::wire::status::{RequestId, status};
 
 /// No call waits longer for its answer, or for the first of a stream; and none that was begun
 /// and not finished by its client holds its place longer.

@@ -2,9 +2,11 @@
 //!
 //! [`edge`] sees to it that no Status leaves without a reason, and [`codec`] bounds what comes in.
 
+pub mod chat_service;
 pub mod codec;
 pub mod edge;
 
+pub use chat_service::Door;
 pub use codec::Codec;
 pub use edge::EdgeLayer;
 

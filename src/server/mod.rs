@@ -34,9 +34,11 @@ use crate::rpc::generated::chat_service_server::{ChatService, ChatServiceServer}
 mod accept;
 mod health;
 mod http_routes;
+mod node;
 mod origin;
 
 pub use health::Readiness;
+pub use node::{Node, StartError};
 
 /// What the edge of a server needs from inside.
 pub struct Edge {

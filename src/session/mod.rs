@@ -160,7 +160,11 @@ impl Sessions {
         self.tasks.wait().await;
     }
 
-    fn who(&self, caller: &Caller, hello: proto::Hello) -> Result<(Who, bool, prost::bytes::Bytes)> {
+    fn who(
+        &self,
+        caller: &Caller,
+        hello: proto::Hello,
+    ) -> Result<(Who, bool, prost::bytes::Bytes)> {
         let device = DeviceId::parse(&hello.device_id).ok_or_else(|| {
             Error::field("hello.device_id", "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -")
         })?;
@@ -195,7 +199,8 @@ impl Sessions {
                 continue;
             }
             let (outbox, frames) = outbox();
-            let close = close_frame(proto::CloseReason::Superseded, "a newer stream is there", None);
+            let close =
+                close_frame(proto::CloseReason::Superseded, "a newer stream is there", None);
             outbox
                 .push(close, Weight::Last)
                 .map_err(|_| Error::internal("an empty outbox has no room"))?;
@@ -209,8 +214,7 @@ impl Sessions {
         let mut open: Vec<SessionId> =
             places.iter().filter(|found| found.live).map(|found| found.place.session).collect();
         let here = self.service.hub.of(&who.user);
-        let replaced =
-            |other: &Who| other.device == who.device && other.instance == who.instance;
+        let replaced = |other: &Who| other.device == who.device && other.instance == who.instance;
         open.extend(here.iter().map(|listener| listener.who.session));
         open.sort_unstable();
         open.dedup();

@@ -77,7 +77,6 @@ pub(super) struct Session {
     leave: CancellationToken,
     inbox: Option<mpsc::Receiver<Delivery>>,
     commands: Option<CommandStream>,
-    is_connect: bool,
     heartbeat: Duration,
     timeout: Duration,
     /// How far the device has everything.
@@ -105,9 +104,9 @@ impl Session {
     pub(super) fn new(start: Start) -> Self {
         let Start { service, verifier, times, leave, listener, inbox, outbox, opening, .. } = start;
         let (heartbeat, timeout) = times.heartbeats(&start.commands);
-        let (commands, is_connect) = match start.commands {
-            Commands::Connect(commands) => (Some(commands), true),
-            Commands::Subscribe => (None, false),
+        let commands = match start.commands {
+            Commands::Connect(commands) => Some(commands),
+            Commands::Subscribe => None,
         };
         let now = Instant::now();
         // Spread, so that streams opened together do not compare together.
@@ -135,7 +134,6 @@ impl Session {
             times,
             leave,
             commands,
-            is_connect,
             heartbeat,
             timeout,
         };
@@ -229,10 +227,8 @@ impl Session {
     }
 
     fn next_due(&self) -> Instant {
-        let until_expiry = until(
-            self.service.clock.now(),
-            self.token_expires_at.plus(self.times.token_leeway),
-        );
+        let until_expiry =
+            until(self.service.clock.now(), self.token_expires_at.plus(self.times.token_leeway));
         let mut due = (self.heard + self.timeout)
             .min(self.said + self.heartbeat)
             .min(self.compare_due)
@@ -305,10 +301,6 @@ impl Session {
                 None => return,
             }
         }
-    }
-
-    pub(super) fn is_connect(&self) -> bool {
-        self.is_connect
     }
 }
 

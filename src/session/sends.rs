@@ -83,11 +83,7 @@ impl Sends {
 
     /// The one being checked is on its way into the log, or was refused. Answers the next of its
     /// chat to be checked.
-    pub(super) fn checked(
-        &mut self,
-        chat: &str,
-        came: Result<MessageId, Error>,
-    ) -> Option<Draft> {
+    pub(super) fn checked(&mut self, chat: &str, came: Result<MessageId, Error>) -> Option<Draft> {
         let line = self.lines.get_mut(chat)?;
         let checking = line.sends.iter_mut().find(|w| matches!(w.state, State::Checking))?;
         checking.id = came.as_ref().ok().copied();

@@ -37,7 +37,7 @@ impl Session {
             Delivery::Call(command, answer) => {
                 self.called(command);
                 // Who called may have given up.
-                drop(answer.send(self.token_expires_at));
+                let _gave_up = answer.send(self.token_expires_at);
                 Ok(())
             }
         }

@@ -80,7 +80,7 @@ impl Service {
                             under_way.next().await;
                         }
                         // Nobody waits any more if this fails.
-                        drop(done.send(()));
+                        let _nobody = done.send(());
                     }
                     None => return,
                 },
@@ -180,11 +180,8 @@ impl Service {
             return Ok(more.to_vec());
         }
         // Own messages say nothing in the sets: taking them in joins what they part.
-        let gaps: Vec<Run> = set
-            .missing(1, set.max())
-            .into_iter()
-            .filter(|gap| gap.len() <= SMALL_GAP)
-            .collect();
+        let gaps: Vec<Run> =
+            set.missing(1, set.max()).into_iter().filter(|gap| gap.len() <= SMALL_GAP).collect();
         let places: Vec<(ChatId, Seq)> =
             gaps.iter().flat_map(|gap| gap.first..=gap.last).map(|seq| (key.0, seq)).collect();
         let found = self.store.messages(&places).await?;
@@ -227,15 +224,13 @@ impl Service {
         let reads = !pending.read.is_empty();
         let left = match head.filter(|_| reads) {
             None => None,
-            Some(head) => {
-                match self.count(&user, chat, pending.visible_from, &read, head).await {
-                    Ok(unread) => Some(Left { unread, last_seq: head }),
-                    Err(error) => {
-                        refuse(pending.answers, error);
-                        return;
-                    }
+            Some(head) => match self.count(&user, chat, pending.visible_from, &read, head).await {
+                Ok(unread) => Some(Left { unread, last_seq: head }),
+                Err(error) => {
+                    refuse(pending.answers, error);
+                    return;
                 }
-            }
+            },
         };
         let of = |runs: &[Run]| SeqSet::from_parts(0, runs.iter().copied());
         let mut given = of(&pending.delivered);

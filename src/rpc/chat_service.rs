@@ -1,0 +1,314 @@
+//! ChatService: reads the caller, takes the request apart, makes one call, puts the answer
+//! together.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::generated::chat_service_server::ChatService;
+use crate::auth::Caller;
+use crate::chat::Service;
+use crate::chat::access::chat_id;
+use crate::chat::calls::session_id;
+use crate::chat::create::ChatDraft;
+use crate::chat::history::{Anchor, Page};
+use crate::chat::hub::SessionCommand;
+use crate::chat::limits::HELLO_WITHIN;
+use crate::chat::receipts::Acknowledgement;
+use crate::error::{Error, Reason, Result};
+use crate::model::{ChatKind, DeviceId};
+use crate::proto::{self, connect_request::Command};
+use crate::session::{self, Commands, Frames, Sessions};
+use crate::wire::{self, RequestId};
+
+/// The service as tonic calls it.
+pub struct Door {
+    service: Arc<Service>,
+    sessions: Arc<Sessions>,
+}
+
+impl Door {
+    /// To these rules and these streams.
+    pub fn new(service: Arc<Service>, sessions: Arc<Sessions>) -> Self {
+        Self { service, sessions }
+    }
+
+    /// Who calls, and what the call is called in the log.
+    async fn caller<T>(&self, request: &Request<T>) -> Result<(Caller, RequestId), Status> {
+        let id = RequestId::of(request.extensions());
+        let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+            let error = Error::new(Reason::TokenMissing, "no `authorization: Bearer …`");
+            return Err(wire::status(&error, id));
+        };
+        let (name, picture) = (caller.name.as_deref(), caller.picture.as_deref());
+        self.service.meet(&caller.user, name, picture, caller.issued_at).await;
+        Ok((caller, id))
+    }
+}
+
+/// What every call does around its one line.
+macro_rules! call {
+    ($door:expr, $request:expr, |$caller:ident, $body:ident| $answer:expr) => {{
+        let ($caller, id) = $door.caller(&$request).await?;
+        let $body = $request.into_inner();
+        let answer: Result<_> = async { Ok($answer) }.await;
+        answer.map(Response::new).map_err(|error| wire::status(&error, id))
+    }};
+}
+
+fn missing(field: &'static str) -> Error {
+    Error::field(field, "must be set")
+}
+
+/// The field's path from the request of a call.
+fn within(message: &'static str, error: Error) -> Error {
+    if error.field.is_empty() {
+        return error;
+    }
+    Error { field: format!("{message}.{}", error.field).into(), ..error }
+}
+
+type Answer<T> = std::result::Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl ChatService for Door {
+    type ConnectStream = Frames;
+    type SubscribeStream = Frames;
+
+    async fn connect(
+        &self,
+        request: Request<Streaming<proto::ConnectRequest>>,
+    ) -> Answer<Self::ConnectStream> {
+        call!(self, request, |caller, commands| {
+            let mut commands = commands;
+            let hello = first_command(&mut commands).await?;
+            self.sessions.open(caller, hello, Commands::Connect(commands.boxed())).await?
+        })
+    }
+
+    async fn subscribe(
+        &self,
+        request: Request<proto::SubscribeRequest>,
+    ) -> Answer<Self::SubscribeStream> {
+        call!(self, request, |caller, body| {
+            let hello = body.hello.ok_or_else(|| missing("hello"))?;
+            self.sessions.open(caller, hello, Commands::Subscribe).await?
+        })
+    }
+
+    async fn send_message(
+        &self,
+        request: Request<proto::SendMessageRequest>,
+    ) -> Answer<proto::SendMessageResponse> {
+        call!(self, request, |caller, body| {
+            let draft = session::draft(body.message.ok_or_else(|| missing("message"))?);
+            let sent = self.service.send(&caller.user, draft).await;
+            let outcome = Some(sent.map_err(|error| within("message", error))?);
+            proto::SendMessageResponse { outcome }
+        })
+    }
+
+    async fn ack_delivered(
+        &self,
+        request: Request<proto::AckDeliveredRequest>,
+    ) -> Answer<proto::AckDeliveredResponse> {
+        call!(self, request, |caller, body| {
+            let ack = body.ack.ok_or_else(|| missing("ack"))?;
+            if !body.device_id.is_empty() && DeviceId::parse(&body.device_id).is_none() {
+                let what = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -";
+                return Err(Error::field("device_id", what));
+            }
+            let ack = acknowledgement(ack.chat_id, ack.seqs, false);
+            let acked = self.service.acknowledge(&caller.user, ack).await;
+            acked.map_err(|error| within("ack", error))?;
+            proto::AckDeliveredResponse {}
+        })
+    }
+
+    async fn ack_read(
+        &self,
+        request: Request<proto::AckReadRequest>,
+    ) -> Answer<proto::AckReadResponse> {
+        call!(self, request, |caller, body| {
+            let ack = body.ack.ok_or_else(|| missing("ack"))?;
+            let ack = acknowledgement(ack.chat_id, ack.seqs, true);
+            let acked = self.service.acknowledge(&caller.user, ack).await;
+            let left = acked.map_err(|error| within("ack", error))?;
+            proto::AckReadResponse { outcome: left.map(|left| left.outcome()) }
+        })
+    }
+
+    async fn mark_message_read(
+        &self,
+        request: Request<proto::MarkMessageReadRequest>,
+    ) -> Answer<proto::MarkMessageReadResponse> {
+        call!(self, request, |caller, body| {
+            let (chat, message) = (body.chat_id, body.message_id);
+            let outcome = self.service.mark_message_read(&caller.user, &chat, &message).await?;
+            proto::MarkMessageReadResponse { outcome: Some(outcome) }
+        })
+    }
+
+    async fn mark_chat_read(
+        &self,
+        request: Request<proto::MarkChatReadRequest>,
+    ) -> Answer<proto::MarkChatReadResponse> {
+        call!(self, request, |caller, body| {
+            let up_to = body.up_to_seq;
+            let outcome = self.service.mark_chat_read(&caller.user, &body.chat_id, up_to).await?;
+            proto::MarkChatReadResponse { outcome: Some(outcome) }
+        })
+    }
+
+    async fn set_typing(
+        &self,
+        request: Request<proto::SetTypingRequest>,
+    ) -> Answer<proto::SetTypingResponse> {
+        call!(self, request, |caller, body| {
+            let session = match body.session_id.as_str() {
+                "" => None,
+                raw => Some(session_id(raw)?),
+            };
+            let user = &caller.user;
+            self.service.set_typing(user, &body.chat_id, body.typing, session).await?;
+            proto::SetTypingResponse {}
+        })
+    }
+
+    async fn join_chat(
+        &self,
+        request: Request<proto::JoinChatRequest>,
+    ) -> Answer<proto::JoinChatResponse> {
+        call!(self, request, |caller, body| {
+            let session = session_id(&body.session_id)?;
+            let join = SessionCommand::Join(chat_id(&body.chat_id)?);
+            self.service.call_session(&caller.user, session, join).await?;
+            proto::JoinChatResponse {}
+        })
+    }
+
+    async fn leave_chat(
+        &self,
+        request: Request<proto::LeaveChatRequest>,
+    ) -> Answer<proto::LeaveChatResponse> {
+        call!(self, request, |caller, body| {
+            let session = session_id(&body.session_id)?;
+            let leave = SessionCommand::Leave(chat_id(&body.chat_id)?);
+            self.service.call_session(&caller.user, session, leave).await?;
+            proto::LeaveChatResponse {}
+        })
+    }
+
+    async fn heartbeat(
+        &self,
+        request: Request<proto::HeartbeatRequest>,
+    ) -> Answer<proto::HeartbeatResponse> {
+        call!(self, request, |caller, body| {
+            let session = session_id(&body.session_id)?;
+            let beat = SessionCommand::Heartbeat {
+                background: body.background,
+                token_expires_at: caller.expires_at,
+            };
+            let expires = self.service.call_session(&caller.user, session, beat).await?;
+            proto::HeartbeatResponse {
+                server_time: Some(wire::timestamp(self.service.clock.now())),
+                token_expires_at: Some(wire::timestamp(expires)),
+            }
+        })
+    }
+
+    async fn create_chat(
+        &self,
+        request: Request<proto::CreateChatRequest>,
+    ) -> Answer<proto::CreateChatResponse> {
+        call!(self, request, |caller, body| {
+            let kind = match body.kind() {
+                proto::ChatKind::Direct => ChatKind::Direct,
+                proto::ChatKind::Group => ChatKind::Group,
+                proto::ChatKind::Unspecified => {
+                    return Err(Error::field("kind", "DIRECT or GROUP"));
+                }
+            };
+            let draft = ChatDraft {
+                kind,
+                member_ids: body.member_ids,
+                title: body.title,
+                client_chat_id: body.client_chat_id,
+            };
+            let (chat, created) = self.service.create_chat(&caller.user, draft).await?;
+            proto::CreateChatResponse { chat: Some(chat), created }
+        })
+    }
+
+    async fn get_chat(
+        &self,
+        request: Request<proto::GetChatRequest>,
+    ) -> Answer<proto::GetChatResponse> {
+        call!(self, request, |caller, body| {
+            let chat = self.service.get_chat(&caller.user, &body.chat_id).await?;
+            proto::GetChatResponse { chat: Some(chat) }
+        })
+    }
+
+    async fn list_chats(
+        &self,
+        request: Request<proto::ListChatsRequest>,
+    ) -> Answer<proto::ListChatsResponse> {
+        call!(self, request, |caller, body| {
+            let (size, token) = (body.page_size, &body.page_token);
+            let page = self.service.list_chats(&caller.user, size, token, &body.query).await?;
+            proto::ListChatsResponse {
+                chats: page.chats,
+                next_page_token: page.next_page_token,
+                total_unread_count: page.total_unread,
+            }
+        })
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<proto::ListMessagesRequest>,
+    ) -> Answer<proto::ListMessagesResponse> {
+        call!(self, request, |caller, body| {
+            let page = Page {
+                anchor: anchor(body.anchor.as_ref())?,
+                chat_id: body.chat_id,
+                size: body.page_size,
+                token: body.page_token,
+            };
+            let (messages, next_page_token) =
+                self.service.list_messages(&caller.user, page).await?;
+            proto::ListMessagesResponse { messages, next_page_token }
+        })
+    }
+}
+
+fn acknowledgement(chat_id: String, seqs: Vec<proto::SeqRange>, read: bool) -> Acknowledgement {
+    Acknowledgement { chat_id, seqs, read, session: None, urgent: true }
+}
+
+fn anchor(given: Option<&proto::list_messages_request::Anchor>) -> Result<Option<Anchor>> {
+    use proto::list_messages_request::Anchor as Given;
+    Ok(match given {
+        None => None,
+        Some(Given::BeforeSeq(seq)) => Some(Anchor::Before(*seq)),
+        Some(Given::AfterSeq(seq)) => Some(Anchor::After(*seq)),
+        Some(Given::ChangedSince(at)) => {
+            let at = wire::from_timestamp(at)
+                .ok_or_else(|| Error::field("changed_since", "not a valid time"))?;
+            Some(Anchor::changed_since(at))
+        }
+    })
+}
+
+/// The Hello of a stream, which must come first and soon.
+async fn first_command(commands: &mut Streaming<proto::ConnectRequest>) -> Result<proto::Hello> {
+    let expected = || Error::new(Reason::HelloExpected, "the first command must be Hello");
+    let first = tokio::time::timeout(HELLO_WITHIN, commands.message()).await;
+    let first = first.map_err(|_| Error::new(Reason::TimedOut, "no Hello came"))?;
+    match first.map_err(|status| super::edge::error_of(&status))?.and_then(|r| r.command) {
+        Some(Command::Hello(hello)) => Ok(hello),
+        Some(_) | None => Err(expected()),
+    }
+}

@@ -1,0 +1,162 @@
+//! One node, wired: store, bus, rules, streams, port. And how it leaves again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Edge, Readiness, Running, bind, routes};
+use crate::auth::Verifier;
+use crate::bus::{self, Bus, BusOptions};
+use crate::chat::{Service, Settings};
+use crate::clock::Clock;
+use crate::config::{Config, Refused};
+use crate::rpc::Door;
+use crate::session::{Sessions, Times};
+use crate::store::{self, Store};
+
+/// How often the store is asked whether it is there.
+const STORE_ASKED_EVERY: Duration = Duration::from_secs(5);
+/// How often readiness follows the bus.
+const BUS_ASKED_EVERY: Duration = Duration::from_millis(250);
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A value that is refused.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The port cannot be had.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The bus cannot be opened.
+    #[error(transparent)]
+    Bus(#[from] bus::OpenError),
+    /// The store was opened, and then did not answer.
+    #[error("the store does not answer: {0}")]
+    Away(#[from] store::StoreError),
+}
+
+/// A node that serves.
+pub struct Node {
+    running: Running,
+    sessions: Arc<Sessions>,
+    service: Arc<Service>,
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    readiness: Arc<watch::Sender<Readiness>>,
+    watching: JoinHandle<()>,
+    stop: CancellationToken,
+    drain: Duration,
+}
+
+impl Node {
+    /// Opens what the configuration names, and serves.
+    pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let verifier = Arc::new(Verifier::open(&config.tokens, Arc::clone(&clock)).await?);
+        let bound =
+            bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+        let store = store::open(config.store.expose(), Arc::clone(&clock)).await?;
+        let options =
+            BusOptions { url: config.bus.expose().to_owned(), lease: config.times.presence_lease };
+        let bus = bus::open(options, Arc::clone(&clock)).await?;
+        let settings = Settings {
+            max_group_members: config.max_group_members,
+            resume_window: config.times.resume_window,
+            presence_lease: config.times.presence_lease,
+            presence_grace: config.times.presence_grace,
+        };
+        let service =
+            Service::start(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&clock), settings)
+                .await?;
+        let times = Times {
+            heartbeat: config.times.heartbeat,
+            heartbeat_timeout: config.times.heartbeat_timeout,
+            subscribe_heartbeat: config.times.subscribe_heartbeat,
+            subscribe_heartbeat_timeout: config.times.subscribe_heartbeat_timeout,
+            token_leeway: config.tokens.leeway,
+        };
+        let sessions = Arc::new(Sessions::new(Arc::clone(&service), Arc::clone(&verifier), times));
+        let (sender, readiness) = watch::channel(Readiness::READY);
+        let readiness_sender = Arc::new(sender);
+        let watching = tokio::spawn(watch_backends(
+            Arc::clone(&store),
+            Arc::clone(&bus),
+            Arc::clone(&readiness_sender),
+        ));
+        let stop = CancellationToken::new();
+        let door = Door::new(Arc::clone(&service), Arc::clone(&sessions));
+        let edge = Edge { verifier, clock, readiness };
+        let running = bound.serve(config, edge, routes(door), stop.clone());
+        Ok(Self {
+            running,
+            sessions,
+            service,
+            store,
+            bus,
+            readiness: readiness_sender,
+            watching,
+            stop,
+            drain: config.times.drain_timeout,
+        })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> std::net::SocketAddr {
+        self.running.addr
+    }
+
+    /// Leaves: not ready; streams end with SHUTTING_DOWN after what is under way; then the rest,
+    /// within the drain time.
+    pub async fn leave(self) {
+        self.readiness.send_modify(|readiness| readiness.draining = true);
+        if tokio::time::timeout(self.drain, self.sessions.close()).await.is_err() {
+            tracing::warn!(open = self.sessions.len(), "streams did not end in time");
+        }
+        self.stop.cancel();
+        self.running.stopped().await;
+        if tokio::time::timeout(self.drain, self.service.stop()).await.is_err() {
+            tracing::warn!("not everything under way came to its end in time");
+        }
+        self.watching.abort();
+        self.bus.close().await;
+        self.store.close().await;
+    }
+}
+
+/// Keeps readiness true.
+async fn watch_backends(
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    readiness: Arc<watch::Sender<Readiness>>,
+) {
+    let mut ask_store = tokio::time::interval(STORE_ASKED_EVERY);
+    ask_store.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ask_bus = tokio::time::interval(BUS_ASKED_EVERY);
+    ask_bus.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ask_store.tick() => {
+                let there = store.ping().await;
+                if let Err(error) = &there {
+                    tracing::error!(%error, "the store is away");
+                }
+                set(&readiness, |readiness| readiness.store = there.is_ok());
+            }
+            _ = ask_bus.tick() => set(&readiness, |readiness| readiness.bus = !bus.is_deaf()),
+        }
+    }
+}
+
+fn set(readiness: &watch::Sender<Readiness>, change: impl FnOnce(&mut Readiness)) {
+    readiness.send_if_modified(|readiness| {
+        let before = *readiness;
+        change(readiness);
+        *readiness != before
+    });
+}
