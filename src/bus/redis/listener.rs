@@ -19,8 +19,9 @@ use crate::bus::BusEvent;
 
 /// How often it is looked whether somebody is silent.
 const LOOK: Duration = Duration::from_millis(250);
-/// Pause before a subscription that failed is tried again.
-const AGAIN: Duration = Duration::from_millis(250);
+/// Pause before a subscription that failed is tried again. fred tells of a new connection a little
+/// before it takes commands for it.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Subscribes at each new connection. fred could do so by itself, but its task for that ends
 /// without a word when it falls behind.
@@ -36,6 +37,8 @@ pub(super) async fn subscribe(shared: Arc<Shared>, client: SubscriberClient) {
             return;
         }
         shared.peers.lock().trouble();
+        // Connections made until now are served by this subscription.
+        while connections.try_recv().is_ok() {}
         let client = client.with_options(&link::at_once());
         match link::answer(client.subscribe(channel(&shared.me))).await {
             Ok(Ok(())) => {

@@ -32,6 +32,8 @@ const LOST: usize = 1_024;
 const BATCH: usize = 256;
 /// How often a node says that it is there.
 const BEAT: Duration = Duration::from_secs(1);
+/// How soon it beats again when that failed: so it is back soon when Redis is.
+const BEAT_AGAIN: Duration = Duration::from_millis(100);
 /// How long a node stays in the registry without beating.
 const NODE_LEASE: Duration = Duration::from_secs(6);
 /// How long the count for a node is kept that is not there any more.
@@ -137,7 +139,7 @@ impl Publisher {
             tokio::select! {
                 biased;
                 () = shared.closing.cancelled() => break,
-                _ = beat.tick() => self.beat().await,
+                _ = beat.tick() => if !self.beat().await { beat.reset_after(BEAT_AGAIN) },
                 () = shared.beat_now.notified() => beat.reset_immediately(),
                 Some(node) = inputs.greetings.recv() => self.greet(vec![node]).await,
                 _ = inputs.queued.recv_many(&mut batch, BATCH) => self.send(&mut batch).await,
@@ -153,8 +155,9 @@ impl Publisher {
         self.farewell().await;
     }
 
-    /// Says to itself and to all others that it is there, and reads who else is.
-    async fn beat(&mut self) {
+    /// Says to itself and to all others that it is there, and reads who else is. Answers whether
+    /// Redis did.
+    async fn beat(&mut self) -> bool {
         let registered = self.shared.subscribed();
         let pipeline = self.pipeline();
         if registered {
@@ -170,12 +173,14 @@ impl Publisher {
             self.add(&pipeline, other, Kind::Heartbeat, self.number(other), b"").await;
         }
         let mut answers = self.finish(pipeline, usize::from(registered) + 1 + others.len()).await;
-        if registered && !answers.is_empty() {
+        let answered = !answers.is_empty();
+        if registered && answered {
             self.registry(answers.swap_remove(0)).await;
         }
         let kept: BTreeSet<_> = others.into_iter().collect();
         self.counts.retain(|node, count| kept.contains(node) || count.used.elapsed() < COUNTED);
         self.watch();
+        answered
     }
 
     async fn registry(&mut self, answer: FredResult<Value>) {
