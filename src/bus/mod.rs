@@ -4,6 +4,7 @@
 //! ([`BusEvent::Deaf`]); who listens then reads the store. The docs of [`Bus`] are its contract,
 //! and each sentence has a test that runs on every backend (`tests/it/bus`).
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,13 +126,38 @@ pub trait Bus: Send + Sync + 'static {
     async fn close(&self);
 }
 
-/// How to open a bus.
-#[derive(Clone, Debug)]
+/// How to open a bus. Printed without the password.
+#[derive(Clone)]
 pub struct BusOptions {
     /// `memory:` or `redis://…` (`rediss://`, `redis-cluster://`, `rediss-cluster://`).
     pub url: String,
     /// How long a place stays without being renewed.
     pub lease: Duration,
+}
+
+impl fmt::Debug for BusOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BusOptions")
+            .field("url", &without_password(&self.url))
+            .field("lease", &self.lease)
+            .finish()
+    }
+}
+
+/// What of a URL may be shown: its scheme, and what comes after the credentials.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => url.to_owned(),
+    }
+}
+
+/// A name for this run of this process.
+fn node_id(clock: &dyn Clock) -> NodeId {
+    // The latter half of a UUIDv7 is chance, but for two bits.
+    let (_, chance) = clock.new_id().as_u64_pair();
+    NodeId::new(&format!("{chance:016x}"))
 }
 
 /// Why a bus could not be opened.
@@ -153,8 +179,9 @@ pub async fn open(
     if options.url == "memory:" {
         return Ok(Arc::new(memory::MemoryBus::alone(options.lease, clock)));
     }
-    if options.url.starts_with("redis") {
+    let scheme = options.url.split_once("://").map(|(scheme, _)| scheme);
+    if let Some("redis" | "rediss" | "redis-cluster" | "rediss-cluster") = scheme {
         return Ok(Arc::new(redis::RedisBus::open(options, clock).await?));
     }
-    Err(OpenError::Url(options.url.split('@').next_back().unwrap_or_default().to_owned()))
+    Err(OpenError::Url(without_password(&options.url)))
 }

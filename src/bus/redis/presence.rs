@@ -1,0 +1,235 @@
+//! Where users' devices are: `presence:user_sockets:<user>`, a sorted set by lease expiry.
+//!
+//! Members are `<node>/<session>/<device>/<f or b>/<since>`. Each script touches one key, so that
+//! all of it works on Redis Cluster, and reads Redis's own clock, so that no node's clock matters.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::types::Value;
+use tokio::sync::Semaphore;
+
+use super::link;
+use super::script::{Call, Script};
+use crate::bus::{BusError, Found, Place, ROUTED_AFTER_EXPIRY, Result};
+use crate::clock::Timestamp;
+use crate::model::{DeviceId, NodeId, SessionId, UserId};
+
+/// Users in one pipeline. More are sent one pipeline after the other, so that none takes so long
+/// that it seems lost, and heartbeats get their turn between them.
+const AT_ONCE: usize = 256;
+/// Calls under way. More wait for their turn, and fail if it does not come in time.
+const UNDER_WAY: usize = 64;
+
+/// Arguments: lease and time kept after it in milliseconds; then for each place what its members
+/// begin with, and its member. A session has one member, so another one of it makes way.
+const RENEW: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local lease, keep = tonumber(ARGV[1]), tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - keep))
+local there = redis.call('ZRANGE', KEYS[1], 0, -1)
+local added = 0
+for i = 3, #ARGV, 2 do
+  local head, member, known = ARGV[i], ARGV[i + 1], false
+  for _, other in ipairs(there) do
+    if string.sub(other, 1, #head) == head then
+      known = true
+      if other ~= member then redis.call('ZREM', KEYS[1], other) end
+    end
+  end
+  redis.call('ZADD', KEYS[1], string.format('%.0f', now + lease), member)
+  if not known then added = added + 1 end
+  there[#there + 1] = member
+end
+redis.call('PEXPIRE', KEYS[1], lease + keep)
+return added
+";
+
+/// Arguments: what the members to take away begin with.
+const REMOVE: &str = r"
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  for _, head in ipairs(ARGV) do
+    if string.sub(member, 1, #head) == head then redis.call('ZREM', KEYS[1], member) end
+  end
+end
+return 0
+";
+
+/// Argument: how long members are kept after their lease. Answers the time, then the members not
+/// older than that, each followed by its lease's end.
+const FIND: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local oldest = string.format('(%.0f', now - tonumber(ARGV[1]))
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], oldest, '+inf', 'WITHSCORES')
+table.insert(found, 1, string.format('%.0f', now))
+return found
+";
+
+/// See the module.
+pub(super) struct Presence {
+    client: Client,
+    lease: Duration,
+    turns: Semaphore,
+    renew: Script,
+    remove: Script,
+    find: Script,
+}
+
+impl Presence {
+    pub(super) fn new(client: Client, lease: Duration) -> Self {
+        Self {
+            client,
+            lease,
+            turns: Semaphore::new(UNDER_WAY),
+            renew: Script::new(RENEW),
+            remove: Script::new(REMOVE),
+            find: Script::new(FIND),
+        }
+    }
+
+    pub(super) async fn renew(&self, places: &[(UserId, Place)]) -> Result<usize> {
+        let settings = [millis(self.lease), millis(ROUTED_AFTER_EXPIRY)];
+        let mut calls = BTreeMap::new();
+        for (user, place) in places {
+            let args: &mut Vec<String> = calls.entry(user).or_insert_with(|| settings.to_vec());
+            args.push(head(place));
+            args.push(member(place));
+        }
+        let mut added = 0;
+        for answer in self.run(&self.renew, calls).await? {
+            added += answer.as_usize().ok_or_else(odd)?;
+        }
+        Ok(added)
+    }
+
+    pub(super) async fn remove(&self, places: &[(UserId, Place)]) -> Result<()> {
+        let mut calls: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        for (user, place) in places {
+            calls.entry(user).or_default().push(head(place));
+        }
+        self.run(&self.remove, calls).await.map(|_| ())
+    }
+
+    pub(super) async fn find(&self, users: &[UserId]) -> Result<Vec<Vec<Found>>> {
+        let calls = users.iter().map(|user| (user, vec![millis(ROUTED_AFTER_EXPIRY)]));
+        let answers = self.run(&self.find, calls).await?;
+        answers.into_iter().map(|answer| self.found(answer)).collect()
+    }
+
+    async fn run<'a>(
+        &self,
+        script: &Script,
+        calls: impl IntoIterator<Item = (&'a UserId, Vec<String>)>,
+    ) -> Result<Vec<Value>> {
+        let calls: Vec<Call> = calls
+            .into_iter()
+            .map(|(user, args)| Call { key: format!("presence:user_sockets:{user}"), args })
+            .collect();
+        let turn = link::answer(self.turns.acquire()).await?;
+        let _turn = turn.map_err(|closed| BusError(closed.to_string()))?;
+        let mut answers = Vec::with_capacity(calls.len());
+        for some in calls.chunks(AT_ONCE) {
+            answers.extend(script.run(&self.client, some).await?);
+        }
+        Ok(answers)
+    }
+
+    fn found(&self, answer: Value) -> Result<Vec<Found>> {
+        let Value::Array(values) = answer else { return Err(odd()) };
+        let (now, members) = values.split_first().ok_or_else(odd)?;
+        let now = number(now)?;
+        let mut found = Vec::with_capacity(members.len() / 2);
+        for pair in members.chunks_exact(2) {
+            let end = number(&pair[1])?;
+            match pair[0].as_str().and_then(|member| place(&member)) {
+                Some(place) => found.push(Found {
+                    place,
+                    live: end > now,
+                    renewed_at: Timestamp(end).minus(self.lease),
+                }),
+                None => tracing::warn!("presence holds something that is no place; left out"),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What all members of this session begin with.
+fn head(place: &Place) -> String {
+    format!("{}/{}/", place.node, place.session)
+}
+
+fn member(place: &Place) -> String {
+    let ground = if place.foreground { 'f' } else { 'b' };
+    format!("{}{}/{ground}/{}", head(place), place.device, place.since.0)
+}
+
+fn place(member: &str) -> Option<Place> {
+    let mut parts = member.split('/');
+    let place = Place {
+        node: NodeId::parse(parts.next()?)?,
+        session: SessionId::parse(parts.next()?)?,
+        device: DeviceId::parse(parts.next()?)?,
+        foreground: match parts.next()? {
+            "f" => true,
+            "b" => false,
+            _ => return None,
+        },
+        since: Timestamp(parts.next()?.parse().ok()?),
+    };
+    parts.next().is_none().then_some(place)
+}
+
+fn number(value: &Value) -> Result<i64> {
+    value.as_str().and_then(|text| text.parse().ok()).ok_or_else(odd)
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}
+
+fn odd() -> BusError {
+    BusError("Redis answered something else than was asked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+    #[test]
+    fn a_member_is_read_as_it_was_written() {
+        for foreground in [true, false] {
+            let written = Place {
+                node: NodeId::new("n1"),
+                session: SessionId::parse(SESSION).unwrap(),
+                device: DeviceId::new("my:phone@home"),
+                foreground,
+                since: Timestamp(1_700_000_000_000),
+            };
+            assert_eq!(place(&member(&written)), Some(written));
+        }
+    }
+
+    #[test]
+    fn what_is_no_member_is_no_place() {
+        let good = format!("n1/{SESSION}/phone/f/17");
+        assert!(place(&good).is_some());
+        for bad in [
+            String::new(),
+            "n1".to_owned(),
+            format!("n1/{SESSION}/phone/f"),
+            format!("n1/{SESSION}/phone/x/17"),
+            format!("n1/{SESSION}/phone/f/soon"),
+            format!("{good}/more"),
+            format!("/{SESSION}/phone/f/17"),
+            "n1/abc/phone/f/17".to_owned(),
+        ] {
+            assert!(place(&bad).is_none(), "{bad}");
+        }
+    }
+}
