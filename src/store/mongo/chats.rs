@@ -94,6 +94,8 @@ impl Db {
     }
 
     async fn put_members(&self, chat: ChatId, members: &[(UserId, Role)]) -> Result<()> {
+        let mut named = HashSet::new();
+        let members: Vec<_> = members.iter().filter(|(user, _)| named.insert(user)).collect();
         for members in members.chunks(MEMBERS_A_COMMAND) {
             let docs = members.iter().map(|(user, role)| {
                 MemberDoc::new(&Member::new(chat, user.clone(), *role, chat.time(), 1))

@@ -154,20 +154,17 @@ impl Lane {
         if refused.is_empty() {
             return;
         }
-        match self.db.first_of(refused.iter().map(|(draft, _)| draft)).await {
-            Ok(mut first) => {
-                for (draft, error) in refused {
-                    match first.remove(&(draft.pending.new.chat, draft.pending.key())) {
-                        Some(message) => repeat(draft, message),
-                        None => draft.pending.answer(Err(error)),
-                    }
-                }
+        let Ok(mut first) = self.db.first_of(refused.iter().map(|(draft, _)| draft)).await else {
+            self.stumbled = true;
+            for (draft, _) in refused.into_iter().rev() {
+                self.put_back(draft.pending.new.chat, vec![draft]);
             }
-            Err(_) => {
-                self.stumbled = true;
-                for (draft, _) in refused.into_iter().rev() {
-                    self.put_back(draft.pending.new.chat, vec![draft]);
-                }
+            return;
+        };
+        for (draft, error) in refused {
+            match first.remove(&(draft.pending.new.chat, draft.pending.key())) {
+                Some(message) => repeat(draft, *message),
+                None => draft.pending.answer(Err(error)),
             }
         }
     }
@@ -197,7 +194,7 @@ impl Lane {
                     if queue.head.is_some_and(|head| head < message.seq) {
                         queue.lose(message.seq, now);
                     }
-                    repeat(draft, message);
+                    repeat(draft, *message);
                 }
                 Written::Lost => {
                     queue.lose(draft.seq, now);
@@ -219,10 +216,10 @@ impl Lane {
 }
 
 /// Answers one that was there before, if it is the same.
-fn repeat(draft: Draft, first: Box<Message>) {
+fn repeat(draft: Draft, first: Message) {
     let same = first.content_hash == draft.pending.new.content_hash;
     let outcome = if same {
-        Ok(Appended { message: Arc::new(*first), duplicate: true })
+        Ok(Appended { message: Arc::new(first), duplicate: true })
     } else {
         Err(AppendError::Reused)
     };

@@ -169,10 +169,22 @@ impl Db {
             "$or": [{ "changed_at": { "$gt": at } }, { "seq": { "$gt": i64::from(after.seq) } }],
         };
         let order = doc! { "changed_at": 1, "seq": 1, "chat_id": 1 };
-        let find = self.messages.find(filter).sort(order).limit(i64::from(limit) + 1);
-        let found: Result<Vec<ChangedMessage>> =
-            all(find).await?.into_iter().map(changed).collect();
-        Ok(cut_between_places(found?, limit as usize))
+        let find = self.messages.find(filter).sort(order).limit(limit.into());
+        let found: Result<Vec<_>> = all(find).await?.into_iter().map(changed).collect();
+        let mut found = found?;
+        if let Some(last) = found.get(limit as usize - 1).map(|last| last.cursor) {
+            // Others of the same place, in other chats, would be passed over by the cursor.
+            found.retain(|changed| changed.cursor != last);
+            let place = doc! {
+                "chat_id": { "$in": chat_ids(&distinct(chats)) },
+                "changed_at": date(last.at),
+                "seq": i64::from(last.seq),
+            };
+            for doc in all(self.messages.find(place)).await? {
+                found.push(changed(doc)?);
+            }
+        }
+        Ok(found)
     }
 
     pub(super) async fn count_unread(
@@ -270,16 +282,6 @@ fn changed(doc: MessageDoc) -> Result<ChangedMessage> {
     let at = time(doc.changed_at.ok_or_else(|| broken("a change without a time"))?);
     let message = doc.message()?;
     Ok(ChangedMessage { cursor: ChangeCursor { at, seq: message.seq }, message })
-}
-
-/// At most `limit`, and never such that one of the same place, in another chat, is left for
-/// after the cursor: it would be passed over. Only where all are of one place are there more.
-fn cut_between_places(mut found: Vec<ChangedMessage>, limit: usize) -> Vec<ChangedMessage> {
-    if let Some(next) = found.get(limit).map(|next| next.cursor) {
-        let end = found.partition_point(|changed| changed.cursor < next);
-        found.truncate(if end > 0 { end } else { limit });
-    }
-    found
 }
 
 /// Each once.

@@ -50,7 +50,9 @@ pub struct MongoStore {
 
 impl std::fmt::Debug for MongoStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MongoStore").field("database", &self.db.database.name()).finish()
+        f.debug_struct("MongoStore")
+            .field("database", &self.db.database.name())
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,17 +20,18 @@ pub(crate) async fn fresh_uri() -> Option<String> {
     if let Ok(uri) = std::env::var("MONGODB_URI") {
         return Some(with_database(&uri, &database));
     }
-    match SHARED.get_or_init(|| ReplicaSet::start(1)).await {
-        Some(set) => Some(set.uri_of(&database)),
-        None => {
-            super::skipped("no mongod");
-            None
-        }
+    let shared = SHARED.get_or_init(|| ReplicaSet::start(1)).await.as_ref();
+    if shared.is_none() {
+        super::skipped("no mongod");
     }
+    shared.map(|set| set.uri_of(&database))
 }
 
 /// `count` stores on the same new data, as `count` nodes would have them.
-pub(crate) async fn fresh_stores(count: usize, clock: Arc<dyn Clock>) -> Option<Vec<Arc<dyn Store>>> {
+pub(crate) async fn fresh_stores(
+    count: usize,
+    clock: Arc<dyn Clock>,
+) -> Option<Vec<Arc<dyn Store>>> {
     let uri = fresh_uri().await?;
     Some(stores(&uri, count, clock).await)
 }

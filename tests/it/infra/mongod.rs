@@ -53,12 +53,18 @@ impl Mongod {
 }
 
 impl ReplicaSet {
-    /// Starts a set of this many members and waits for its primary; `None` without a mongod.
-    pub(crate) async fn start(members: usize) -> Option<Self> {
-        let Some(program) = program() else {
+    /// A set of the test's own; `None`, said aloud, without a mongod.
+    pub(crate) async fn own(members: usize) -> Option<Self> {
+        let set = Self::start(members).await;
+        if set.is_none() {
             super::skipped("no mongod");
-            return None;
-        };
+        }
+        set
+    }
+
+    /// Starts a set of this many members and waits for its primary; `None`, unsaid, without a mongod.
+    pub(super) async fn start(members: usize) -> Option<Self> {
+        let program = program()?;
         let mut set = Self { members: Vec::new() };
         for _ in 0..members {
             set.members.push(Mongod::start(&program).await);

@@ -47,7 +47,7 @@ impl Load {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_failover_makes_a_hole_or_loses_or_doubles_a_message() {
-    let Some(mut set) = ReplicaSet::start(3).await else { return };
+    let Some(mut set) = ReplicaSet::own(3).await else { return };
     let nodes = stores(&set.uri(), 2, clock()).await;
     let mut chats = Vec::new();
     for _ in 0..3 {
@@ -89,7 +89,7 @@ async fn no_failover_makes_a_hole_or_loses_or_doubles_a_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_majority_an_append_is_given_up_and_its_repeat_finds_it() {
-    let Some(mut set) = ReplicaSet::start(3).await else { return };
+    let Some(mut set) = ReplicaSet::own(3).await else { return };
     let store = stores(&set.uri(), 1, clock()).await.remove(0);
     let chat = group(&*store, &["ann"]).await;
     store.append(message(chat, "ann", "before")).await.unwrap();
