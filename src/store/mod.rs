@@ -61,7 +61,8 @@ pub struct NewMessage {
     /// For a system note.
     pub note: Option<SystemNote>,
     /// The sender was seen to be a member in a list that was read when the chat's newest
-    /// message was this one, or a later one.
+    /// message was this one, or a later one. 0: nobody has looked, so the store does, also for
+    /// the first message of a chat.
     pub member_as_of: Seq,
 }
 
@@ -116,7 +117,7 @@ pub enum AppendError {
 #[derive(Clone, Debug)]
 pub struct NewChat {
     /// What makes it one: `d|a|b` with a < b for a direct chat, `g|creator|client_chat_id` for a
-    /// group that was given one.
+    /// group that was given one. `None`: its id alone.
     pub key: Option<String>,
     /// Taken if the key is new.
     pub id: ChatId,
@@ -221,7 +222,7 @@ impl std::fmt::Debug for Keys {
 /// What must last. All answers are of what is durable and will not be undone; what one call has
 /// answered, every later call on any node sees. Dropping the future of a write does not undo or
 /// stop it. Lists of ids in arguments may hold repeats and unknown ids; what is unknown is left
-/// out of the answer.
+/// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Whether the store can be reached and takes writes.
@@ -292,8 +293,10 @@ pub trait Store: Send + Sync + 'static {
     async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>>;
 
     /// Messages of these chats that were edited, deleted or reacted to after `after`, by the
-    /// time of change in the store's own clock, at most `limit`. One changed twice is there
-    /// once, in its last place.
+    /// time of change in the store's own clock, then `seq`, at most `limit`. One changed twice is
+    /// there once, in its last place. A page does not end between messages of several chats that
+    /// stand at one place (a cursor could not tell them apart): those of its last place are all
+    /// there, over `limit` if need be.
     async fn changed_messages(
         &self,
         chats: &[ChatId],
@@ -305,8 +308,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes a chat, or finds the one of this key; also when several ask at once, on several
     /// nodes, or ask again after one was stopped half-way: there is one chat, with all its
-    /// members and its note as `seq` 1. A chat is not there for any other call before it is
-    /// whole.
+    /// members and its note as `seq` 1. Without a key it is known by its id. All members have
+    /// joined at the time of the chat's id and see everything; of a user who is named twice the
+    /// first counts. A chat is not there for any other call before it is whole.
     async fn create_chat(&self, new: NewChat) -> Result<Created>;
 
     /// These chats, deleted ones left out, in no order.
@@ -316,7 +320,7 @@ pub trait Store: Send + Sync + 'static {
     /// chat that is not there.
     async fn members(&self, chat: ChatId) -> Result<Vec<Member>>;
 
-    /// One user's place in a chat, also after leaving.
+    /// One user's place in a chat, also after leaving; `None` if the chat is not there.
     async fn member(&self, chat: ChatId, user: &UserId) -> Result<Option<Member>>;
 
     /// Both members of direct chats, by chat; `chats` are direct.
@@ -326,10 +330,12 @@ pub trait Store: Send + Sync + 'static {
     /// are not there are left out.
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
-    /// In how many chats each of these users is, in the order asked; up to 10,000 users.
+    /// In how many chats each of these users is, in the order asked, 0 for who is unknown; up to
+    /// 10,000 users.
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>>;
 
-    /// Those of `chats` whose shared fields changed at or after `since`, by the store's clock.
+    /// Those of `chats` that were made or whose shared fields changed at or after `since`, by the
+    /// store's clock; deleted ones left out.
     async fn changed_chats(&self, chats: &[ChatId], since: Timestamp) -> Result<Vec<Chat>>;
 
     // ---- receipts ----
@@ -359,7 +365,8 @@ pub trait Store: Send + Sync + 'static {
     // ---- users ----
 
     /// Notes a user's name and picture, as of the token's time of issue: what an older token
-    /// says does not replace what a newer one has said. Answers whether it changed anything.
+    /// says does not replace what a newer one has said. Answers whether the user was not met
+    /// before, or the name or the picture is another now.
     async fn put_profile(
         &self,
         user: &UserId,
@@ -396,6 +403,9 @@ pub enum OpenError {
 /// tables, collections and indexes that are missing; fails rather than start without them.
 pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
     if let Some(path) = url.strip_prefix("sqlite:") {
+        if path.is_empty() || path.starts_with(':') {
+            return Err(OpenError::Url(url.to_owned()));
+        }
         return Ok(Arc::new(sqlite::SqliteStore::open(path, clock).await?));
     }
     if url.starts_with("mongodb://") || url.starts_with("mongodb+srv://") {

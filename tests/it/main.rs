@@ -2,3 +2,4 @@
 
 mod infra;
 mod mongo;
+mod store;

@@ -1,0 +1,174 @@
+//! The file: its lock, its version, its tables and how connections to it are set.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::store::{Result, StoreError};
+
+/// The version of the tables that this program makes and reads.
+const VERSION: i64 = 1;
+
+/// Marks a file as ours: "adda".
+const APPLICATION_ID: i64 = 0x6164_6461;
+
+/// Ids are 16 bytes, times are milliseconds, sets of seqs are a prefix and runs (two 32-bit
+/// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
+/// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
+/// The text stands last, so that what counts and compares need not read past it.
+const TABLES: &str = "
+CREATE TABLE messages (
+  chat_id           BLOB    NOT NULL,
+  seq               INTEGER NOT NULL,
+  id                BLOB    NOT NULL,
+  sender_id         TEXT    NOT NULL,
+  client_message_id TEXT    NOT NULL,
+  content_hash      BLOB    NOT NULL,
+  note_kind         INTEGER,
+  edited_at         INTEGER,
+  deleted_at        INTEGER,
+  changed_at        INTEGER,
+  revision          INTEGER NOT NULL,
+  reply_id          BLOB,
+  reply_seq         INTEGER,
+  note              TEXT,
+  text              TEXT    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX messages_place ON messages (chat_id, seq);
+CREATE UNIQUE INDEX messages_repeat ON messages (chat_id, sender_id, client_message_id);
+CREATE UNIQUE INDEX messages_log ON messages (id);
+CREATE INDEX messages_changed ON messages (chat_id, changed_at, seq)
+  WHERE changed_at IS NOT NULL;
+
+CREATE TABLE chats (
+  id           BLOB    NOT NULL PRIMARY KEY,
+  key          TEXT    UNIQUE,
+  content_hash BLOB    NOT NULL,
+  kind         INTEGER NOT NULL,
+  title        TEXT    NOT NULL,
+  avatar_url   TEXT    NOT NULL,
+  created_by   TEXT    NOT NULL,
+  member_count INTEGER NOT NULL,
+  revision     INTEGER NOT NULL,
+  deleted_at   INTEGER,
+  changed_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE members (
+  chat_id        BLOB    NOT NULL,
+  user_id        TEXT    NOT NULL,
+  role           INTEGER NOT NULL,
+  joined_at      INTEGER NOT NULL,
+  visible_from   INTEGER NOT NULL,
+  delivered_to   INTEGER NOT NULL,
+  delivered_more BLOB    NOT NULL,
+  read_to        INTEGER NOT NULL,
+  read_more      BLOB    NOT NULL,
+  muted_until    INTEGER,
+  left_at        INTEGER,
+  receipts_at    INTEGER,
+  PRIMARY KEY (chat_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX members_user ON members (user_id);
+
+CREATE TABLE users (
+  id           TEXT NOT NULL PRIMARY KEY,
+  display_name TEXT NOT NULL DEFAULT '',
+  avatar_url   TEXT NOT NULL DEFAULT '',
+  issued_at    INTEGER,
+  last_active  INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (
+  use TEXT    NOT NULL,
+  id  INTEGER NOT NULL,
+  key BLOB    NOT NULL,
+  PRIMARY KEY (use, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ping (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
+";
+
+/// Keeps every other process from the file, for as long as the answer lives.
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .map_err(|error| unavailable(format!("{}: {error}", name.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(unavailable(format!("{} is in use by another process", path.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(unavailable(format!("{}: {error}", name.display()))),
+    }
+}
+
+/// The connection that writes; makes the tables in a new file.
+pub(super) fn writer(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = connect(path, flags)?;
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(unavailable(format!("{}: no write-ahead log here", path.display())));
+    }
+    db.pragma_update(None, "synchronous", "FULL")?;
+    // What is deleted is gone from the file, too.
+    db.pragma_update(None, "secure_delete", "ON")?;
+    db.pragma_update(None, "cache_size", -32_768)?;
+    db.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    migrate(&db, path)?;
+    Ok(db)
+}
+
+/// One more connection that reads.
+pub(super) fn reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = connect(path, flags)?;
+    db.pragma_update(None, "cache_size", -8_192)?;
+    Ok(db)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.set_prepared_statement_cache_capacity(64);
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    rusqlite::vtab::array::load_module(&db)?;
+    Ok(db)
+}
+
+fn migrate(db: &Connection, path: &Path) -> Result<()> {
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let owner: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (owner, version) {
+        (APPLICATION_ID, VERSION) => Ok(()),
+        (APPLICATION_ID, newer) if newer > VERSION => Err(unavailable(format!(
+            "{}: made by a newer adda (tables of version {newer}; this one knows {VERSION})",
+            path.display()
+        ))),
+        (0, 0) if tables == 0 => {
+            let transaction = db.unchecked_transaction()?;
+            db.execute_batch(TABLES)?;
+            db.pragma_update(None, "application_id", APPLICATION_ID)?;
+            db.pragma_update(None, "user_version", VERSION)?;
+            Ok(transaction.commit()?)
+        }
+        _ => Err(unavailable(format!("{}: not a file of adda", path.display()))),
+    }
+}
+
+fn unavailable(why: String) -> StoreError {
+    StoreError::Unavailable(why.into())
+}

@@ -1,0 +1,138 @@
+//! The one thread that writes, and its group commit.
+//!
+//! Whatever is waiting goes into one transaction, so that one flush to the disk serves all. Each
+//! command has a savepoint of its own: one that fails takes nothing of the others with it.
+//! Nobody is answered before the transaction is committed.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::queue::{self, Outcome, Queue};
+use super::{BATCH, WRITES_WAITING, failure};
+use crate::clock::{Clock, Timestamp};
+use crate::store::{Result, StoreError};
+
+/// The near end of the writer thread.
+pub(super) struct Writer(Queue<Box<dyn Command>>);
+
+impl Writer {
+    /// Starts the thread. It outlives the readers: who closes a file last, and may write,
+    /// leaves it whole, without a log beside it. The lock goes when all are gone.
+    pub(super) fn start(
+        db: Connection,
+        clock: Arc<dyn Clock>,
+        lock: File,
+        readers: Vec<JoinHandle<()>>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (sender, commands) = sync_channel(WRITES_WAITING);
+        let thread = std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
+            serve(&db, &*clock, &commands);
+            let panics = readers.into_iter().filter_map(|thread| thread.join().err()).count();
+            if panics > 0 {
+                tracing::error!(panics, "threads that read ended in a panic");
+            }
+            drop(db);
+            drop(lock);
+        })?;
+        Ok((Self(Queue::new(sender)), thread))
+    }
+
+    /// Enqueues a command now; the future is only the way to its outcome.
+    pub(super) fn ask<T, E, W>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'static + use<T, E, W>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
+    {
+        let (to, from) = oneshot::channel();
+        let command = Box::new(Asked { work: Some(work), outcome: None, to });
+        let outcome: Outcome<T, E> = self.0.push(command).map(|()| from);
+        queue::outcome(outcome)
+    }
+
+    /// Takes no more commands; the thread ends when those it has are done.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+}
+
+/// Something to do in a transaction that is shared with others.
+trait Command: Send {
+    /// Does it. False: what it did is to be undone.
+    fn run(&mut self, db: &Connection, now: Timestamp) -> bool;
+
+    /// Answers who asked: with the outcome, or with why the transaction was not committed.
+    fn answer(self: Box<Self>, lost: Option<&StoreError>);
+}
+
+struct Asked<T, E, W> {
+    work: Option<W>,
+    outcome: Option<Result<T, E>>,
+    to: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, W> Command for Asked<T, E, W>
+where
+    T: Send,
+    E: From<StoreError> + Send,
+    W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send,
+{
+    fn run(&mut self, db: &Connection, now: Timestamp) -> bool {
+        self.outcome = self.work.take().map(|work| work(db, now));
+        matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn answer(self: Box<Self>, lost: Option<&StoreError>) {
+        let outcome = match (lost, self.outcome) {
+            (Some(error), _) => Err(failure::copy(error).into()),
+            (None, Some(outcome)) => outcome,
+            (None, None) => Err(StoreError::Broken("a command was not run".into()).into()),
+        };
+        // Who asked may have gone; what was done stays.
+        drop(self.to.send(outcome));
+    }
+}
+
+fn serve(db: &Connection, clock: &dyn Clock, commands: &Receiver<Box<dyn Command>>) {
+    while let Ok(first) = commands.recv() {
+        let mut batch = vec![first];
+        batch.extend(commands.try_iter().take(BATCH - 1));
+        let lost = transact(db, clock, &mut batch).err();
+        if let Some(error) = &lost {
+            tracing::error!(commands = batch.len(), %error, "a transaction was not committed");
+        }
+        for command in batch {
+            command.answer(lost.as_ref());
+        }
+    }
+}
+
+/// Runs a batch in one transaction. An error means that nothing of it is there, or, if the
+/// commit itself failed, that this is not known.
+fn transact(db: &Connection, clock: &dyn Clock, batch: &mut [Box<dyn Command>]) -> Result<()> {
+    let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    for command in batch {
+        step(db, "SAVEPOINT command")?;
+        if !command.run(db, clock.now()) {
+            if db.is_autocommit() {
+                // The disk is full, or the like: SQLite has undone the whole transaction.
+                return Err(StoreError::Unavailable("the transaction was undone".into()));
+            }
+            step(db, "ROLLBACK TO command")?;
+        }
+        step(db, "RELEASE command")?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn step(db: &Connection, sql: &str) -> rusqlite::Result<usize> {
+    db.prepare_cached(sql)?.execute([])
+}
