@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,6 +15,9 @@ use super::super::{AppendError, Appended, Result};
 use super::lane::{Draft, Lane, Part};
 use super::write::{Written, write};
 use crate::model::{ChatId, MAX_SEQ, Message, Seq, UserId};
+
+/// A commit that takes longer says nothing of the next one.
+const SLOW: Duration = Duration::from_millis(100);
 
 impl Lane {
     /// Writes these parts and answers whom it can; the rest goes back to the head of the queue.
@@ -28,7 +32,7 @@ impl Lane {
         }
         let written = write(&self.db, parts).await;
         if written.known {
-            self.commit_time = (self.commit_time * 7 + began.elapsed()) / 8;
+            self.commit_time = (self.commit_time * 7 + began.elapsed().min(SLOW)) / 8;
         } else {
             self.stumbled = true;
         }
@@ -74,16 +78,13 @@ impl Lane {
         None
     }
 
-    /// Reads the heads of chats where none is known, or where another node writes, too: to read
-    /// first costs less than to lose the race. Parts that have to wait go back.
+    /// Reads the heads that are wanted. Parts that have to wait go back.
     async fn learn_heads(&mut self, parts: Vec<Part>) -> Result<Vec<Part>, Vec<Part>> {
         let now = Instant::now();
         let unknown: Vec<ChatId> = parts
             .iter()
             .map(|part| part.chat)
-            .filter(|chat| {
-                self.chats.get(chat).is_none_or(|it| it.head.is_none() || it.contended(now))
-            })
+            .filter(|chat| self.chats.get(chat).is_none_or(|it| it.wants_head(now)))
             .collect();
         if unknown.is_empty() {
             return Ok(parts);
@@ -200,7 +201,11 @@ impl Lane {
                     queue.lose(draft.seq, now);
                     rest.push(draft);
                 }
-                Written::NotYet => rest.push(draft),
+                Written::NotYet => {
+                    // Another chat ended the command; here, too, others may have written.
+                    queue.doubted |= rest.is_empty() && !won;
+                    rest.push(draft);
+                }
                 Written::Unknown => {
                     queue.head = None;
                     rest.push(draft);

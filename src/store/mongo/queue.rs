@@ -63,6 +63,8 @@ pub(super) struct ChatQueue {
     pub(super) clean_since: Seq,
     /// A race for this `seq` was lost, so the head must be at least there.
     pub(super) lost: Seq,
+    /// Read the head before the next write, even though one is known.
+    pub(super) doubted: bool,
     /// When a message of another node was last met.
     pub(super) foreign_at: Option<Instant>,
     /// Nothing is written before.
@@ -78,6 +80,7 @@ impl ChatQueue {
             head: None,
             clean_since: 0,
             lost: 0,
+            doubted: false,
             foreign_at: None,
             not_before: now,
             used_at: now,
@@ -89,12 +92,21 @@ impl ChatQueue {
         self.foreign_at.is_some_and(|at| now.duration_since(at) < CONTENDED)
     }
 
+    /// Whether the head is to be read before the next write. Where another node writes, too, to
+    /// read first costs less than to lose the race.
+    pub(super) fn wants_head(&self, now: Instant) -> bool {
+        self.head.is_none() || self.doubted || self.contended(now)
+    }
+
     /// Takes in what the store says the newest `seq` is. False: it does not yet tell of the
-    /// message that won a race here, so it is too early to go on.
+    /// message that won a race here, so it is too early to go on; for a while that is believed
+    /// rather than the store.
     pub(super) fn learn(&mut self, head: Seq, now: Instant) -> bool {
-        if head < self.lost {
+        if head < self.lost && self.contended(now) {
             return false;
         }
+        self.lost = 0;
+        self.doubted = false;
         match self.head {
             Some(known) if known >= head => {}
             known => {

@@ -51,9 +51,7 @@ impl Db {
             }
         }
         if !statements.is_empty() {
-            let mut rest = statements.into_iter().peekable();
-            while rest.peek().is_some() {
-                let some = rest.by_ref().take(MEMBERS_A_COMMAND).collect();
+            for some in statements.chunks(MEMBERS_A_COMMAND) {
                 self.update(self.members.name(), some).await?;
             }
             for place in &touched {

@@ -12,7 +12,7 @@ use mongodb::options::{
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
-use super::super::Result;
+use super::super::{Result, StoreError};
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
 
@@ -117,9 +117,17 @@ impl Db {
         }
     }
 
-    /// Runs many `statements` of an `update` command on `collection`, unordered. Nothing is
-    /// known of what was done when it fails.
-    pub(super) async fn update(&self, collection: &str, statements: Vec<Document>) -> Result<()> {
+    /// Runs `statements` of an `update` command on `collection`, unordered; each may be done
+    /// twice. Nothing is known of what was done when it fails.
+    pub(super) async fn update(&self, collection: &str, statements: &[Document]) -> Result<()> {
+        match self.update_once(collection, statements).await {
+            // The driver does not repeat such a command by itself when the primary goes.
+            Err(StoreError::Unavailable(_)) => self.update_once(collection, statements).await,
+            done => done,
+        }
+    }
+
+    async fn update_once(&self, collection: &str, statements: &[Document]) -> Result<()> {
         let patience = i64::try_from(SELECTION.as_millis()).unwrap_or(i64::MAX);
         let command = doc! {
             "update": collection,

@@ -55,11 +55,9 @@ pub(super) async fn write(db: &Db, parts: Vec<Part>) -> Flushed {
         parts.into_iter().partition(|part| part.drafts.len() == 1);
     let (one, other) = tokio::join!(insert(db, &single, false), insert(db, &several, true));
     let known = !one.iter().chain(&other).any(|said| *said == Said::Nothing);
-    let said = one.into_iter().chain(other);
-    let parts: Vec<Part> = single.into_iter().chain(several).collect();
-    let mut said = said;
-    let parts = parts.into_iter().map(|part| {
-        let said: Vec<Said> = said.by_ref().take(part.drafts.len()).collect();
+    let mut said = one.into_iter().chain(other);
+    let parts = single.into_iter().chain(several).map(|part| {
+        let said = said.by_ref().take(part.drafts.len()).collect();
         (part, said)
     });
     let parts: Vec<(Part, Vec<Said>)> = parts.collect();
@@ -160,9 +158,11 @@ async fn insert(db: &Db, parts: &[Part], ordered: bool) -> Vec<Said> {
             let mut said = vec![Said::Done; count];
             for error in insert.write_errors.iter().flatten() {
                 let taken = error.code == DUPLICATE_KEY;
-                said[error.index] = if taken { Said::Taken } else { Said::Nothing };
                 if ordered {
-                    said[error.index + 1..].fill(Said::Unsent);
+                    said.iter_mut().skip(error.index).for_each(|said| *said = Said::Unsent);
+                }
+                if let Some(said) = said.get_mut(error.index) {
+                    *said = if taken { Said::Taken } else { Said::Nothing };
                 }
             }
             said

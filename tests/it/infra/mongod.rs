@@ -1,6 +1,7 @@
 //! Real mongods: replica sets of one or more members, started here.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
@@ -47,8 +48,12 @@ impl Mongod {
     }
 
     /// Asks this very member.
-    pub(crate) async fn ask(&self, command: Document) -> mongodb::error::Result<Document> {
-        ask(self.port, command).await
+    pub(crate) async fn ask(
+        &self,
+        database: &str,
+        command: Document,
+    ) -> mongodb::error::Result<Document> {
+        ask(self.port, database, command).await
     }
 }
 
@@ -77,7 +82,7 @@ impl ReplicaSet {
             // A failover is to take a second or two, not twelve.
             "settings": { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 200 },
         };
-        let started = set.members[0].ask(doc! { "replSetInitiate": config }).await;
+        let started = set.members[0].ask("admin", doc! { "replSetInitiate": config }).await;
         started.expect("a new set can be initiated");
         set.primary().await;
         Some(set)
@@ -99,7 +104,7 @@ impl ReplicaSet {
         let found = std::cell::Cell::new(0);
         let there = until(async || {
             for (index, member) in self.members.iter().enumerate() {
-                let hello = member.ask(doc! { "hello": 1 }).await;
+                let hello = member.ask("admin", doc! { "hello": 1 }).await;
                 if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
                     found.set(index);
                     return true;
@@ -116,6 +121,16 @@ impl ReplicaSet {
         self.members[member].process.kill();
     }
 
+    /// Stops a member where it stands, as a machine that hangs.
+    pub(crate) fn pause(&self, member: usize) {
+        self.members[member].process.pause();
+    }
+
+    /// Lets a paused member go on, not knowing that time has passed.
+    pub(crate) fn resume(&self, member: usize) {
+        self.members[member].process.resume();
+    }
+
     /// Starts a killed member again, on its own data.
     pub(crate) async fn restart(&mut self, member: usize) {
         let member = &mut self.members[member];
@@ -129,7 +144,7 @@ impl ReplicaSet {
         let primary = &self.members[self.primary().await];
         let command =
             doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 2, "force": true };
-        primary.ask(command).await.expect("the primary steps down");
+        primary.ask("admin", command).await.expect("the primary steps down");
     }
 }
 
@@ -150,12 +165,14 @@ async fn run(program: &Path, port: u16) -> Option<Process> {
     (!process.has_ended()).then_some(process)
 }
 
-async fn ask(port: u16, command: Document) -> mongodb::error::Result<Document> {
+async fn ask(port: u16, database: &str, command: Document) -> mongodb::error::Result<Document> {
     let uri = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
     let mut options = ClientOptions::parse(uri).await?;
-    options.server_selection_timeout = Some(std::time::Duration::from_secs(2));
+    // One that is paused takes the connection and never answers.
+    options.server_selection_timeout = Some(Duration::from_secs(1));
+    options.connect_timeout = Some(Duration::from_secs(1));
     let client = Client::with_options(options)?;
-    let answer = client.database("admin").run_command(command).await;
+    let answer = client.database(database).run_command(command).await;
     client.shutdown().immediate(true).await;
     answer
 }

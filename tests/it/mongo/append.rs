@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use adda::store::{AppendError, NewMessage};
+use adda::store::{AppendError, NewMessage, StoreError};
 use futures_util::future::join_all;
 
 use super::{append_surely, assert_sound, clock, group, log_of, message};
@@ -101,9 +101,44 @@ async fn a_stranger_is_refused_among_members() {
     assert_sound(&log);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_lane_says_so_at_once_and_keeps_what_it_took() {
+    let Some(nodes) = fresh_stores(1, clock()).await else { return };
+    let chat = group(&*nodes[0], &["ann"]).await;
+    let appends: Vec<_> =
+        (0..20_000).map(|n| nodes[0].append(message(chat, "ann", &format!("m{n}")))).collect();
+    let (mut taken, mut busy) = (0, 0);
+    for outcome in join_all(appends).await {
+        match outcome {
+            Ok(_) => taken += 1,
+            Err(AppendError::Store(StoreError::Busy)) => busy += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(taken > 0 && busy > 0, "{taken} taken, {busy} refused");
+    let log = log_of(&*nodes[0], chat).await;
+    assert_eq!(log.len(), taken);
+    assert_sound(&log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_used_for_two_messages_does_not_stop_its_chat() {
+    let Some(nodes) = fresh_stores(1, clock()).await else { return };
+    let chat = group(&*nodes[0], &["ann"]).await;
+    let first = message(chat, "ann", "first");
+    let same = NewMessage { client_message_id: "second".into(), ..first.clone() };
+    nodes[0].append(first).await.unwrap();
+    let same = nodes[0].append(same);
+    let third = append_surely(&*nodes[0], message(chat, "ann", "third"));
+    let (same, third) = tokio::join!(same, third);
+    assert!(matches!(same, Err(AppendError::Store(_))));
+    assert_eq!(third.message.seq, 2);
+}
+
 /// Not a promise, but figures to compare by.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
+#[expect(clippy::cast_precision_loss, reason = "a rate, to be read")]
 async fn measure_appends() {
     let Some(nodes) = fresh_stores(2, clock()).await else { return };
     for (chats, tasks) in [(1, 64), (64, 64), (500, 500), (8, 500)] {

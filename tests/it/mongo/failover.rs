@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use adda::model::{ChatId, MessageId, Seq};
 use adda::store::Store;
+use mongodb::bson::doc;
 
 use super::{append_surely, assert_sound, clock, group, log_of, message};
 use crate::infra::mongo::stores;
@@ -45,8 +46,8 @@ impl Load {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_failover_makes_a_hole_or_loses_or_doubles_a_message() {
+/// Two nodes, three chats and many senders on a set of three, while `harm` is done to it.
+async fn under_load(harm: impl AsyncFnOnce(&mut ReplicaSet, &Load)) {
     let Some(mut set) = ReplicaSet::own(3).await else { return };
     let nodes = stores(&set.uri(), 2, clock()).await;
     let mut chats = Vec::new();
@@ -60,14 +61,8 @@ async fn no_failover_makes_a_hole_or_loses_or_doubles_a_message() {
             tokio::spawn(load.clone().send(store, chat, sender))
         })
         .collect();
-
     load.more(200).await;
-    set.step_down().await;
-    load.more(200).await;
-    set.step_down().await;
-    load.more(200).await;
-    let primary = set.primary().await;
-    set.kill(primary);
+    harm(&mut set, &load).await;
     load.more(200).await;
     load.stop.store(true, Ordering::Relaxed);
 
@@ -85,6 +80,85 @@ async fn no_failover_makes_a_hole_or_loses_or_doubles_a_message() {
             assert_eq!((&message.client_message_id, message.id), (&client_id, id));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_failover_makes_a_hole_or_loses_or_doubles_a_message() {
+    under_load(async |set, load| {
+        set.step_down().await;
+        load.more(200).await;
+        set.step_down().await;
+        load.more(200).await;
+        set.kill(set.primary().await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_primary_wrote_alone_is_written_again() {
+    under_load(async |set, load| {
+        let primary = set.primary().await;
+        let others: Vec<_> = (0..3).filter(|member| *member != primary).collect();
+        others.iter().for_each(|member| set.pause(*member));
+        // It writes on, and nobody follows: this is what the others will never have.
+        let before = count(set, primary).await;
+        while count(set, primary).await == before {
+            tokio::task::yield_now().await;
+        }
+        set.kill(primary);
+        others.iter().for_each(|member| set.resume(*member));
+        load.more(200).await;
+        set.restart(primary).await;
+        load.more(200).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_hangs_and_comes_back_does_no_harm() {
+    under_load(async |set, load| {
+        let hanging = set.primary().await;
+        set.pause(hanging);
+        // Answers now come from another, while what this one was sent still waits in it.
+        load.more(200).await;
+        set.resume(hanging);
+        load.more(200).await;
+    })
+    .await;
+}
+
+/// All of it, again and again.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn soak() {
+    under_load(async |set, load| {
+        for round in 0..20 {
+            eprintln!("round {round}");
+            let primary = set.primary().await;
+            match round % 3 {
+                0 => set.step_down().await,
+                1 => {
+                    set.kill(primary);
+                    load.more(100).await;
+                    set.restart(primary).await;
+                }
+                _ => {
+                    set.pause(primary);
+                    load.more(100).await;
+                    set.resume(primary);
+                }
+            }
+            load.more(300).await;
+        }
+    })
+    .await;
+}
+
+/// How many messages a member has, committed or not.
+async fn count(set: &ReplicaSet, member: usize) -> i32 {
+    let command = doc! { "count": "messages", "readConcern": { "level": "local" } };
+    let answer = set.members[member].ask("adda", command).await;
+    answer.expect("the member answers").get_i32("n").expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
