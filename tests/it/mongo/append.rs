@@ -1,7 +1,6 @@
 //! The commit rule with several nodes on one healthy set.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use adda::store::{AppendError, NewMessage, StoreError};
 use futures_util::future::join_all;
@@ -133,35 +132,4 @@ async fn an_id_used_for_two_messages_does_not_stop_its_chat() {
     let (same, third) = tokio::join!(same, third);
     assert!(matches!(same, Err(AppendError::Store(_))));
     assert_eq!(third.message.seq, 2);
-}
-
-/// Not a promise, but figures to compare by.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures"]
-#[expect(clippy::cast_precision_loss, reason = "a rate, to be read")]
-async fn measure_appends() {
-    let Some(nodes) = fresh_stores(2, clock()).await else { return };
-    for (chats, tasks) in [(1, 64), (64, 64), (500, 500), (8, 500)] {
-        let mut ids = Vec::new();
-        for _ in 0..chats {
-            ids.push(group(&*nodes[0], &["ann", "bob"]).await);
-        }
-        for used in [1, 2] {
-            let began = Instant::now();
-            let (each, ids) = (20_000 / tasks, &ids);
-            let nodes = &nodes;
-            let senders = (0..tasks).map(|task| async move {
-                let store = &nodes[task % used];
-                for n in 0..each {
-                    let mut new = message(ids[task % chats], "ann", &format!("{used}-{task}-{n}"));
-                    new.member_as_of = u32::MAX;
-                    append_surely(&**store, new).await;
-                }
-            });
-            join_all(senders).await;
-            let seconds = began.elapsed().as_secs_f64();
-            let rate = (each * tasks) as f64 / seconds;
-            eprintln!("{chats} chats, {tasks} senders, {used} nodes: {rate:.0} appends/s");
-        }
-    }
 }

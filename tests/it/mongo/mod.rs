@@ -2,6 +2,7 @@
 
 mod append;
 mod failover;
+mod measure;
 mod queries;
 
 use std::collections::BTreeSet;
