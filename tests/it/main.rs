@@ -1,7 +1,12 @@
 //! One binary for all integration tests.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod auth;
 mod bus;
 mod config;
 mod edge;
+mod infra;
+mod mongo;
 mod store;
+mod talk;
+mod world;

@@ -12,7 +12,7 @@ use adda::clock::SystemClock;
 use adda::config::{Cli, Command, Config, DEV_SECRET};
 use adda::proto;
 use adda::rpc::generated::chat_service_server::ChatService;
-use adda::rpc::{EncodedFrame, RequestId};
+use adda::wire::{EncodedFrame, RequestId};
 use adda::server::{self, Edge, Readiness, Running};
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
@@ -47,7 +47,7 @@ macro_rules! stub {
                 &self,
                 _: tonic::Request<proto::SubscribeRequest>,
             ) -> Result<tonic::Response<Self::SubscribeStream>, Status> {
-                let frame = EncodedFrame::of(&proto::ServerFrame::default());
+                let frame = EncodedFrame::default();
                 let frames = stream::iter([Ok(frame)]);
                 Ok(tonic::Response::new(Box::pin(stream::StreamExt::chain(frames, stream::pending()))))
             }
