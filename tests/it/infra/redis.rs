@@ -1,6 +1,7 @@
 //! A real Redis: one for all tests that do no harm to it, and own ones to be killed.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,10 +18,14 @@ pub(crate) struct Redis {
     process: Mutex<Option<Process>>,
 }
 
-/// The URL of a Redis that all tests share: `REDIS_URL`, else one of this process. Its keys
-/// are not the test's alone.
-pub(crate) async fn shared_url() -> Option<String> {
+/// Databases of one Redis: one for each test.
+const DATABASES: u16 = 4096;
+
+/// The URL of a database of the test's own in a Redis that all tests share. Where `REDIS_URL`
+/// names one, it is used as it is, and its keys are not the test's alone.
+pub(crate) async fn fresh_url() -> Option<String> {
     static SHARED: OnceCell<Option<Redis>> = OnceCell::const_new();
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     if let Ok(url) = std::env::var("REDIS_URL") {
         return Some(url);
     }
@@ -28,7 +33,8 @@ pub(crate) async fn shared_url() -> Option<String> {
     if shared.is_none() {
         super::skipped("no redis-server");
     }
-    shared.as_ref().map(Redis::url)
+    let database = NEXT.fetch_add(1, Ordering::Relaxed) % DATABASES;
+    shared.as_ref().map(|redis| format!("{}/{database}", redis.url()))
 }
 
 /// One more Redis, to be killed, restarted and flushed at will.
@@ -66,7 +72,7 @@ impl Redis {
         #[rustfmt::skip]
         let args = [
             "--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--dir", &path,
+            "--dir", &path, "--databases", &DATABASES.to_string(),
         ];
         let process = Process::start(&self.program, &args, &dir.join("log"));
         *self.process.lock() = Some(process);

@@ -114,7 +114,7 @@ impl World {
             }
             Backends::MongoRedis => (
                 crate::infra::mongo::fresh_uri().await?,
-                crate::infra::redis::shared_url().await?,
+                crate::infra::redis::fresh_url().await?,
             ),
         };
         let mut world = Self { nodes: Vec::new(), addrs: Vec::new(), store, bus, _dir: dir };
