@@ -77,12 +77,11 @@ impl Service {
         rows.retain(|row| !given.contains(&mark(row.chat.id)));
         let mut more = rows.len() > size;
         rows.truncate(size);
-        let counts = match &total {
-            Some(counts) => counts.clone(),
-            None => {
-                let (places, heads) = parts(&rows);
-                self.count_all(user, &places, &heads).await?
-            }
+        let counts = if let Some(counts) = &total {
+            counts.clone()
+        } else {
+            let (places, heads) = parts(&rows);
+            self.count_all(user, &places, &heads).await?
         };
         for row in &mut rows {
             row.unread = counts.get(&row.chat.id).copied().unwrap_or(0);

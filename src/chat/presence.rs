@@ -72,7 +72,7 @@ impl Service {
         }
         match tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(users)).await {
             Ok(Ok(found)) if found.len() == users.len() => found,
-            Ok(Ok(_)) | Ok(Err(_)) | Err(_) => vec![Vec::new(); users.len()],
+            Ok(Ok(_) | Err(_)) | Err(_) => vec![Vec::new(); users.len()],
         }
     }
 
@@ -98,14 +98,11 @@ impl Service {
         let user = &listener.who.user;
         let before = self.places(user).await;
         let now = self.clock.now();
-        let new = Place { foreground: !back, since: now, ..old.clone() };
+        let new = Place { foreground: !back, since: now, ..old };
         listener.set_place(new.clone());
-        // Where presence is away the next renewal writes it.
-        let both = async {
-            self.bus.renew(&[(user.clone(), new)]).await?;
-            self.bus.remove(&[(user.clone(), old)]).await
-        };
-        drop(tokio::time::timeout(PRESENCE_WITHIN, both).await);
+        // It takes the place of the old one; where presence is away the next renewal writes it.
+        let place = [(user.clone(), new)];
+        drop(tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&place)).await);
         if back {
             self.note_last_active(user, now).await;
             self.check_gone_later(user.clone(), now);
@@ -346,9 +343,7 @@ impl Service {
     }
 
     fn removed_meanwhile(&self, places: &[(UserId, Place)]) -> Vec<(UserId, Place)> {
-        let left = |place: &Place| {
-            self.hub.session(place.session).is_none_or(|listener| listener.place() != *place)
-        };
+        let left = |place: &Place| self.hub.session(place.session).is_none();
         places.iter().filter(|(_, place)| left(place)).cloned().collect()
     }
 

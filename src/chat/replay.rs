@@ -216,7 +216,7 @@ impl Service {
     ) -> Result<Option<Seq>> {
         let mut below = head.seq + 1;
         while below > hidden + 1 {
-            if head.seq + 1 - below > MAX_REPLAY_MESSAGES as u32 {
+            if u64::from(head.seq + 1 - below) > MAX_REPLAY_MESSAGES as u64 {
                 return Ok(None);
             }
             let page = self.store.history(head.chat, Span::Before(below), hidden + 1, PAGE).await?;

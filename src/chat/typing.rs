@@ -88,7 +88,7 @@ impl Service {
         let ended = self.typing.now.lock().remove(&(chat, user.clone()));
         if ended.is_some() {
             self.show_typing(chat, user, false);
-            self.publish_typing_end(chat, user.clone());
+            self.publish_typing_end(chat, user);
         }
     }
 
@@ -103,7 +103,7 @@ impl Service {
         };
         for (chat, user) in ended {
             self.show_typing(chat, &user, false);
-            self.publish_typing_end(chat, user);
+            self.publish_typing_end(chat, &user);
         }
     }
 
@@ -146,7 +146,7 @@ impl Service {
     }
 
     /// That typing ended goes to all nodes: it is rare, and must not wait for anything.
-    fn publish_typing_end(&self, chat: ChatId, user: UserId) {
+    fn publish_typing_end(&self, chat: ChatId, user: &UserId) {
         let typing =
             node::Typing { chat_id: chat.to_string(), user_id: user.to_string(), typing: false };
         self.publish(To::All, node::envelope::Body::Typing(typing));

@@ -111,7 +111,7 @@ impl Node {
         self.running.addr
     }
 
-    /// Leaves: not ready; streams end with SHUTTING_DOWN after what is under way; then the rest,
+    /// Leaves: not ready; streams end with `SHUTTING_DOWN` after what is under way; then the rest,
     /// within the drain time.
     pub async fn leave(self) {
         self.readiness.send_modify(|readiness| readiness.draining = true);

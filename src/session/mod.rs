@@ -153,7 +153,7 @@ impl Sessions {
         Ok(frames)
     }
 
-    /// Ends all streams with SHUTTING_DOWN, after what is under way, and waits for them.
+    /// Ends all streams with `SHUTTING_DOWN`, after what is under way, and waits for them.
     pub async fn close(&self) {
         self.leave.cancel();
         self.tasks.close();

@@ -84,8 +84,10 @@ pub(super) struct Session {
     pub(super) replay: Option<Replay>,
     /// Live events that wait for the end of the replay.
     pub(super) held: VecDeque<Arc<Told>>,
-    /// Compare with the store as soon as the replay ends: since when changes may be missing.
-    pub(super) compare: Option<Option<Timestamp>>,
+    /// Compare with the store as soon as the replay ends.
+    pub(super) compare_again: bool,
+    /// Since when changes may be missing, for that comparison.
+    pub(super) changes_since: Option<Timestamp>,
     pub(super) joined: Vec<ChatId>,
     pub(super) direct: Vec<ChatId>,
     pub(super) sends: Sends,
@@ -115,7 +117,8 @@ impl Session {
             replay: None,
             position: opening.position,
             held: VecDeque::new(),
-            compare: None,
+            compare_again: false,
+            changes_since: None,
             joined: Vec::new(),
             direct: opening.direct,
             sends: Sends::default(),

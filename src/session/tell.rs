@@ -158,7 +158,8 @@ impl Session {
                 return Ok(());
             }
         }
-        if let Some(changes) = self.compare.take() {
+        if std::mem::take(&mut self.compare_again) {
+            let changes = self.changes_since.take();
             self.compare_with_store(changes);
         }
         Ok(())
@@ -181,12 +182,11 @@ impl Session {
     pub(super) fn compare_with_store(&mut self, changes: Option<Timestamp>) {
         if self.replay.is_some() {
             // One that is under way may have looked too early.
-            let earlier = self.compare.flatten();
-            let since = match (earlier, changes) {
+            self.compare_again = true;
+            self.changes_since = match (self.changes_since, changes) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (one, other) => one.or(other),
             };
-            self.compare = Some(since);
             return;
         }
         let (to, from) = tokio::sync::mpsc::channel(64);

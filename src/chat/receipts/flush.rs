@@ -98,9 +98,9 @@ impl Service {
             match known {
                 Ok(known) => match self.bounded(&key, &pending, &known).await {
                     Ok((delivered, read)) => ready.push((key, pending, known, delivered, read)),
-                    Err(error) => refuse(pending.answers, error),
+                    Err(error) => refuse(pending.answers, &error),
                 },
-                Err(error) => refuse(pending.answers, error),
+                Err(error) => refuse(pending.answers, &error),
             }
         }
         let chats: Vec<ChatId> = ready
@@ -131,7 +131,7 @@ impl Service {
                 tracing::warn!(%error, "cannot write receipts");
                 for (_, pending, ..) in ready {
                     let error = Error::new(Reason::StoreUnavailable, "the store cannot be reached");
-                    refuse(pending.answers, error);
+                    refuse(pending.answers, &error);
                 }
                 return;
             }
@@ -217,7 +217,7 @@ impl Service {
     ) {
         let Some((delivered, read)) = marked else {
             self.receipts.known.invalidate(&key);
-            refuse(pending.answers, Error::chat_not_found());
+            refuse(pending.answers, &Error::chat_not_found());
             return;
         };
         let (chat, user) = key.clone();
@@ -227,7 +227,7 @@ impl Service {
             Some(head) => match self.count(&user, chat, pending.visible_from, &read, head).await {
                 Ok(unread) => Some(Left { unread, last_seq: head }),
                 Err(error) => {
-                    refuse(pending.answers, error);
+                    refuse(pending.answers, &error);
                     return;
                 }
             },
@@ -349,7 +349,7 @@ fn take_due(waiting: &mut HashMap<Key, Pending>) -> Vec<(Key, Pending)> {
 }
 
 /// One failure, told to all who wait for it.
-fn refuse(answers: Vec<Answer>, error: Error) {
+fn refuse(answers: Vec<Answer>, error: &Error) {
     let copy = |error: &Error| Error {
         reason: error.reason,
         message: error.message.clone(),
@@ -360,6 +360,6 @@ fn refuse(answers: Vec<Answer>, error: Error) {
     };
     for answer in answers {
         // Whoever went away needs no answer.
-        drop(answer.send(Err(copy(&error))));
+        drop(answer.send(Err(copy(error))));
     }
 }

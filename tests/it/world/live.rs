@@ -34,7 +34,7 @@ enum Down {
 /// How a stream went on.
 #[derive(Debug)]
 pub(crate) enum Came {
-    Frame(Frame),
+    Frame(Box<Frame>),
     End,
     Status(tonic::Status),
 }
@@ -60,7 +60,10 @@ impl Live {
     }
 
     /// Opens a Subscribe and waits for Ready.
-    pub(crate) async fn subscribe(mut api: Api, hello: proto::Hello) -> Result<Self, tonic::Status> {
+    pub(crate) async fn subscribe(
+        mut api: Api,
+        hello: proto::Hello,
+    ) -> Result<Self, tonic::Status> {
         let request = proto::SubscribeRequest { hello: Some(hello) };
         let answer = api.subscribe(request).await?;
         Self::ready(api, None, Down::Subscribe(answer.into_inner())).await
@@ -82,10 +85,13 @@ impl Live {
             next_ack: 0,
         };
         match live.came().await {
-            Came::Frame(Frame::Ready(ready)) => live.ready = ready,
-            Came::Frame(Frame::Close(close)) => {
-                return Err(tonic::Status::aborted(format!("{:?}", close.reason())));
-            }
+            Came::Frame(frame) => match *frame {
+                Frame::Ready(ready) => live.ready = ready,
+                Frame::Close(close) => {
+                    return Err(tonic::Status::aborted(format!("{:?}", close.reason())));
+                }
+                other => panic!("not Ready first, but {other:?}"),
+            },
             Came::Status(status) => return Err(status),
             other => panic!("not Ready first, but {other:?}"),
         }
@@ -112,7 +118,7 @@ impl Live {
                     self.token = checkpoint.resume_token.to_vec();
                     self.as_of = checkpoint.as_of;
                 }
-                Came::Frame(frame)
+                Came::Frame(Box::new(frame))
             }
         }
     }
@@ -129,7 +135,7 @@ impl Live {
             match self.came().await {
                 Came::Frame(frame) => match wanted(&frame) {
                     Some(found) => return found,
-                    None => self.seen.push_back(frame),
+                    None => self.seen.push_back(*frame),
                 },
                 other => panic!(
                     "the stream of {} ended with {other:?} after {:?}",

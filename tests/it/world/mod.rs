@@ -72,7 +72,10 @@ pub(crate) type Api = ChatServiceClient<InterceptedService<Channel, Bearer>>;
 pub(crate) struct Bearer(String);
 
 impl tonic::service::Interceptor for Bearer {
-    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+    fn call(
+        &mut self,
+        mut request: tonic::Request<()>,
+    ) -> Result<tonic::Request<()>, tonic::Status> {
         let value = format!("Bearer {}", self.0).parse().unwrap();
         request.metadata_mut().insert("authorization", value);
         Ok(request)
@@ -112,10 +115,9 @@ impl World {
                 let path: PathBuf = dir.path().join("adda.db");
                 (format!("sqlite:{}", path.display()), "memory:".to_owned())
             }
-            Backends::MongoRedis => (
-                crate::infra::mongo::fresh_uri().await?,
-                crate::infra::redis::fresh_url().await?,
-            ),
+            Backends::MongoRedis => {
+                (crate::infra::mongo::fresh_uri().await?, crate::infra::redis::fresh_url().await?)
+            }
         };
         let mut world = Self { nodes: Vec::new(), addrs: Vec::new(), store, bus, _dir: dir };
         world.add_node(flags).await;
