@@ -346,7 +346,7 @@ pub trait Store: Send + Sync + 'static {
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
     /// In how many chats each of these users is, in the order asked, 0 for who is unknown; up to
-    /// 10,000 users.
+    /// 10,000 users. One that is being made may count.
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>>;
 
     /// Those of `chats` that were made or whose shared fields changed at or after `since`, by the

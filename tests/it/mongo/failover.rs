@@ -68,7 +68,7 @@ async fn under_load(harm: impl AsyncFnOnce(&mut ReplicaSet, &Load)) {
 
     let mut told = vec![Told::new(); 3];
     for (sender, task) in senders.into_iter().enumerate() {
-        told[sender % 3].extend(task.await.unwrap());
+        told[sender % 3].extend(task.await.expect("a sender ends well"));
     }
     for (chat, told) in chats.into_iter().zip(told) {
         let log = log_of(&*nodes[0], chat).await;
