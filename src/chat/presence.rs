@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
 use crate::proto::{self, node};
-use crate::store;
+use crate::store::{self, WrittenBy};
 use crate::wire::{self, Told};
 
 /// A renewal later than this after the last good one leaves a time in which nobody could find
@@ -212,7 +212,7 @@ impl Service {
         let chats = self.store.chats(&chats).await?;
         let of = |kind| chats.iter().filter(move |chat| chat.kind == kind);
         let direct: Vec<ChatId> = of(ChatKind::Direct).map(|chat| chat.id).collect();
-        let written = self.store.written_in(user, &direct).await?;
+        let written = self.store.written_in(WrittenBy::User(user.clone()), &direct).await?;
         let pairs = self.store.pairs(&written).await?;
         let users = pairs.into_iter().map(|m| m.user).filter(|other| other != user).collect();
         let groups = of(ChatKind::Group)
@@ -239,10 +239,11 @@ impl Service {
         chats: &[ChatId],
     ) -> store::Result<()> {
         let direct = &chats[..chats.len().min(MAX_WATCHED)];
-        let peers: Vec<(ChatId, UserId)> =
-            peers(&listener.who.user, self.store.pairs(direct).await?);
-        let users: Vec<UserId> =
-            self.store.wrote(&peers).await?.into_iter().map(|(_, user)| user).collect();
+        let user = &listener.who.user;
+        let written = WrittenBy::AnyoneBut(user.clone());
+        let written = self.store.written_in(written, direct).await?;
+        let peers = peers(user, self.store.pairs(&written).await?);
+        let users: Vec<UserId> = peers.into_iter().map(|(_, user)| user).collect();
         self.show_online(listener, &users).await;
         Ok(())
     }
@@ -274,9 +275,9 @@ impl Service {
         direct: &[ChatId],
         members: &HashMap<ChatId, Vec<Member>>,
     ) -> Result<HashMap<ChatId, proto::Presence>> {
-        let pairs = direct.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
-        let peers = peers(user, pairs.collect());
-        let written = self.store.wrote(&peers).await?;
+        let written = self.store.written_in(WrittenBy::AnyoneBut(user.clone()), direct).await?;
+        let pairs = written.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
+        let written = peers(user, pairs.collect());
         let ids: Vec<UserId> = written.iter().map(|(_, peer)| peer.clone()).collect();
         let (users, places) = tokio::join!(self.users_by_id(&ids), self.places_of(&ids));
         let users = users?;

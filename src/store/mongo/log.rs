@@ -6,7 +6,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ReturnDocument;
 
-use super::super::{COUNT_CAP, ChangeCursor, ChangedMessage, Head, Result, Span, UnreadQuery};
+use super::super::{
+    COUNT_CAP, ChangeCursor, ChangedMessage, Head, Result, Span, UnreadQuery, WrittenBy,
+};
 use super::docs::{MessageDoc, chat_ids, date, number, plain, time, uuid};
 use super::failure::{broken, round};
 use super::schema::{Db, aggregate, all, by_place};
@@ -111,10 +113,14 @@ impl Db {
         messages(all(find).await?)
     }
 
-    pub(super) async fn written_in(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<ChatId>> {
+    pub(super) async fn written_in(
+        &self,
+        writer: &WrittenBy,
+        chats: &[ChatId],
+    ) -> Result<Vec<ChatId>> {
         let mut found = Vec::new();
         for chats in distinct(chats).chunks(CHATS_A_COMMAND) {
-            let pipeline = written_pipeline(user, chats);
+            let pipeline = written_pipeline(writer, chats);
             for doc in aggregate(&self.messages, pipeline).await? {
                 found.push(chat_of(&doc).ok_or_else(|| broken("a chat's id cannot be read"))?);
             }
@@ -267,9 +273,13 @@ pub(super) fn heads_pipeline(chats: &[ChatId]) -> Vec<Document> {
     ]
 }
 
-fn written_pipeline(user: &UserId, chats: &[ChatId]) -> Vec<Document> {
+fn written_pipeline(writer: &WrittenBy, chats: &[ChatId]) -> Vec<Document> {
+    let sender = match writer {
+        WrittenBy::User(user) => doc! { "$eq": user.as_str() },
+        WrittenBy::AnyoneBut(user) => doc! { "$nin": ["", user.as_str()] },
+    };
     vec![
-        doc! { "$match": { "chat_id": { "$in": chat_ids(chats) }, "sender_id": user.as_str() } },
+        doc! { "$match": { "chat_id": { "$in": chat_ids(chats) }, "sender_id": sender } },
         doc! { "$sort": { "chat_id": 1, "sender_id": 1, "client_message_id": 1 } },
         doc! { "$group": { "_id": "$chat_id", "any": { "$first": "$sender_id" } } },
     ]

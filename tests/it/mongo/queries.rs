@@ -1,7 +1,7 @@
 //! How mongod goes about what is asked often.
 
 use adda::model::Run;
-use adda::store::{Span, UnreadQuery};
+use adda::store::{Span, UnreadQuery, WrittenBy};
 use futures_util::future::join_all;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
@@ -31,7 +31,8 @@ async fn heads_are_one_seek_a_chat() {
     let profile = |level: i32| database.run_command(doc! { "profile": level });
     profile(2).await.unwrap();
     store.heads(&chats).await.unwrap();
-    store.written_in(&user("ann"), &chats).await.unwrap();
+    store.written_in(WrittenBy::User(user("ann")), &chats).await.unwrap();
+    store.written_in(WrittenBy::AnyoneBut(user("bob")), &chats).await.unwrap();
     profile(0).await.unwrap();
     let entries = database.collection::<Document>("system.profile");
     let mut found = Vec::new();
@@ -41,7 +42,7 @@ async fn heads_are_one_seek_a_chat() {
         assert!(entry.get_i32("keysExamined").unwrap() <= 8, "{entry}");
         found.push(entry.get_str("planSummary").unwrap().to_owned());
     }
-    assert_eq!(found.len(), 2);
+    assert_eq!(found.len(), 3);
     assert!(found.iter().all(|plan| plan.starts_with("DISTINCT_SCAN")), "{found:?}");
 }
 
