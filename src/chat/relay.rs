@@ -189,7 +189,7 @@ impl Service {
                 if let Some(sent) = Sent::from_wire(message) {
                     self.hand_on(sent);
                 } else {
-                    tracing::warn!(%from, "a message that makes no sense")
+                    tracing::warn!(%from, "a message that makes no sense");
                 }
             }
             Some(Body::TellUsers(tell)) => self.hear_event(tell),

@@ -119,12 +119,12 @@ impl Sessions {
         }
         let (who, background, token) = self.who(&caller, hello)?;
         let before = self.service.places(&who.user).await;
-        if let Some(frames) = self.supersede(&who)? {
-            return Ok(frames);
-        }
         self.check_count(&who, &before)?;
         let mut entered = self.enter(who, background);
         let listener = Arc::clone(&entered.listener);
+        if let Some(frames) = self.supersede(&listener.who)? {
+            return Ok(frames);
+        }
         self.service.tell_opened(&listener.who, &before);
         self.service.arrive(&listener, &before).await;
         let user = &listener.who.user;
@@ -188,13 +188,19 @@ impl Sessions {
     }
 
     /// Of the streams of one device and instance here only one stays. `Some`: the new one goes.
+    /// It has entered, so of two that open at once each sees the other.
     fn supersede(&self, who: &Who) -> Result<Option<Frames>> {
         for other in self.service.hub.of(&who.user) {
             let same = other.who.device == who.device && other.who.instance == who.instance;
-            if !same {
+            if !same || other.who.session == who.session {
                 continue;
             }
-            if supersedes(who.generation, other.who.generation) {
+            let newer = if who.session > other.who.session {
+                supersedes(who.generation, other.who.generation)
+            } else {
+                !supersedes(other.who.generation, who.generation)
+            };
+            if newer {
                 other.deliver(Delivery::Superseded);
                 continue;
             }

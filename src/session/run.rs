@@ -20,9 +20,8 @@ use crate::chat::limits::{
     CHECKPOINT_EVERY, CLOSE_WITHIN, COMPARE_EVERY, MAX_COMMANDS_IN_FLIGHT, RECEIPT_GATHER,
 };
 use crate::chat::position::Position;
-use crate::chat::replay::{Lacks, Opening};
+use crate::chat::replay::{Broken, Lacks, Opening};
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::wire::{EncodedFrame, Told};
@@ -61,7 +60,7 @@ type CommandStream = BoxStream<'static, std::result::Result<proto::ConnectReques
 
 /// What is being read from the store for this stream.
 pub(super) struct Replay {
-    from: mpsc::Receiver<Result<Told>>,
+    from: mpsc::Receiver<Result<Told, Broken>>,
     /// What is there once it has come to its end; `None`: the stream was live before.
     pub(super) caught_up: Option<Position>,
     /// Events since the last Checkpoint.
@@ -157,7 +156,7 @@ impl Session {
     }
 
     /// A replay whose reading was begun elsewhere, of a stream that was live.
-    pub(super) fn resume_from(&mut self, from: mpsc::Receiver<Result<Told>>) {
+    pub(super) fn resume_from(&mut self, from: mpsc::Receiver<Result<Told, Broken>>) {
         self.replay = Some(Replay { from, caught_up: None, events: 0 });
     }
 
@@ -313,7 +312,10 @@ pub(super) fn slow() -> End {
 }
 
 /// What a replay brings next, once there is room for it; `None`: it has come to its end.
-async fn next_replayed(replay: &mut Option<Replay>, outbox: &Outbox) -> Option<Result<Told>> {
+async fn next_replayed(
+    replay: &mut Option<Replay>,
+    outbox: &Outbox,
+) -> Option<Result<Told, Broken>> {
     match replay {
         Some(replay) => {
             outbox.room().await;

@@ -8,8 +8,8 @@ use super::run::{End, Session, slow};
 use super::sends::Next;
 use crate::chat::hub::{Delivery, SessionCommand};
 use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};
+use crate::chat::replay::Broken;
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::model::{ChatId, MessageId, Seq};
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::wire::{self, Told};
@@ -113,12 +113,15 @@ impl Session {
     }
 
     /// A replay has brought something, or has come to its end.
-    pub(super) fn replayed(&mut self, replayed: Option<Result<Told>>) -> Result<(), End> {
+    pub(super) fn replayed(&mut self, replayed: Option<Result<Told, Broken>>) -> Result<(), End> {
         match replayed {
             Some(Ok(told)) => self.tell_replayed(&told),
-            Some(Err(error)) => {
+            Some(Err(Broken::Store(error))) => {
                 tracing::warn!(session = %self.listener.who.session, %error, "a replay failed");
                 Err(End::Close(CloseReason::Unavailable, "the store went away during the replay"))
+            }
+            Some(Err(Broken::TooMuch)) => {
+                Err(End::Close(CloseReason::Move, "too much was missed for this stream"))
             }
             None => self.replay_ends(),
         }
@@ -190,20 +193,9 @@ impl Session {
             return;
         }
         let (to, from) = tokio::sync::mpsc::channel(64);
-        let service = Arc::clone(&self.service);
         let user = self.listener.who.user.clone();
-        let position = self.position.clone();
-        self.service.tasks.spawn(async move {
-            match service.compare(&user, &position, changes).await {
-                Ok(Some(lacks)) => service.replay(user, lacks, to).await,
-                Ok(None) => {
-                    let why = "too much is lacking";
-                    drop(to.send(Err(crate::error::Error::internal(why))).await);
-                }
-                // It is looked at again before long.
-                Err(error) => tracing::warn!(%error, "cannot compare a stream with the store"),
-            }
-        });
+        let look = Arc::clone(&self.service).compare(user, self.position.clone(), changes, to);
+        self.service.tasks.spawn(look);
         self.resume_from(from);
     }
 

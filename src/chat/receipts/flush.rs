@@ -54,27 +54,25 @@ impl Service {
     /// Writes receipts as they come.
     pub(in crate::chat) async fn write_receipts(self: Arc<Self>, marks: Marks) {
         let mut queue = marks.0;
-        let mut waiting: HashMap<Key, Pending> = HashMap::new();
+        let mut waiting = Waiting::default();
         let mut under_way = FuturesUnordered::new();
         loop {
-            let next = waiting.values().map(|pending| pending.due).min();
+            let next = waiting.next;
             let may_write = under_way.len() < WRITES;
             if may_write && next.is_some_and(|due| due <= Instant::now()) {
-                let batch = take_due(&mut waiting);
+                let batch = waiting.take_due();
                 under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
                 continue;
             }
             let sleep = tokio::time::sleep_until(next.unwrap_or_else(Instant::now));
             tokio::select! {
                 todo = queue.recv() => match todo {
-                    Some(Todo::Write(job)) => gather(&mut waiting, *job),
+                    Some(Todo::Write(job)) => waiting.gather(*job),
                     Some(Todo::Flush(done)) => {
-                        for pending in waiting.values_mut() {
-                            pending.due = Instant::now();
-                        }
-                        while !waiting.is_empty() || !under_way.is_empty() {
-                            if !waiting.is_empty() {
-                                let batch = take_due(&mut waiting);
+                        waiting.hurry();
+                        while waiting.next.is_some() || !under_way.is_empty() {
+                            if waiting.next.is_some() {
+                                let batch = waiting.take_due();
                                 under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
                             }
                             under_way.next().await;
@@ -316,36 +314,59 @@ impl Service {
     }
 }
 
-fn gather(waiting: &mut HashMap<Key, Pending>, job: Job) {
-    let patience = if job.large { RECEIPT_GATHER_LARGE } else { RECEIPT_GATHER };
-    let now = Instant::now();
-    let due = if job.urgent { now } else { now + patience };
-    let pending = waiting.entry((job.chat, job.user)).or_insert_with(|| Pending {
-        delivered: Vec::new(),
-        read: Vec::new(),
-        visible_from: job.visible_from,
-        large: job.large,
-        session: job.session,
-        due,
-        answers: Vec::new(),
-    });
-    pending.due = pending.due.min(due);
-    if pending.session != job.session {
-        pending.session = None;
-    }
-    if job.read { &mut pending.read } else { &mut pending.delivered }.extend(job.runs);
-    pending.answers.push(job.answer);
+/// What waits to be written.
+#[derive(Default)]
+struct Waiting {
+    members: HashMap<Key, Pending>,
+    /// When the first of them is due.
+    next: Option<Instant>,
 }
 
-fn take_due(waiting: &mut HashMap<Key, Pending>) -> Vec<(Key, Pending)> {
-    let now = Instant::now();
-    let due: Vec<Key> = waiting
-        .iter()
-        .filter(|(_, pending)| pending.due <= now)
-        .map(|(key, _)| key.clone())
-        .take(BATCH)
-        .collect();
-    due.into_iter().filter_map(|key| waiting.remove_entry(&key)).collect()
+impl Waiting {
+    fn gather(&mut self, job: Job) {
+        let patience = if job.large { RECEIPT_GATHER_LARGE } else { RECEIPT_GATHER };
+        let now = Instant::now();
+        let due = if job.urgent { now } else { now + patience };
+        let pending = self.members.entry((job.chat, job.user)).or_insert_with(|| Pending {
+            delivered: Vec::new(),
+            read: Vec::new(),
+            visible_from: job.visible_from,
+            large: job.large,
+            session: job.session,
+            due,
+            answers: Vec::new(),
+        });
+        pending.due = pending.due.min(due);
+        if pending.session != job.session {
+            pending.session = None;
+        }
+        if job.read { &mut pending.read } else { &mut pending.delivered }.extend(job.runs);
+        pending.answers.push(job.answer);
+        self.next = Some(self.next.map_or(due, |next| next.min(due)));
+    }
+
+    /// All are due now.
+    fn hurry(&mut self) {
+        let now = Instant::now();
+        for pending in self.members.values_mut() {
+            pending.due = now;
+        }
+        self.next = self.next.map(|_| now);
+    }
+
+    fn take_due(&mut self) -> Vec<(Key, Pending)> {
+        let now = Instant::now();
+        let due: Vec<Key> = self
+            .members
+            .iter()
+            .filter(|(_, pending)| pending.due <= now)
+            .map(|(key, _)| key.clone())
+            .take(BATCH)
+            .collect();
+        let taken = due.into_iter().filter_map(|key| self.members.remove_entry(&key)).collect();
+        self.next = self.members.values().map(|pending| pending.due).min();
+        taken
+    }
 }
 
 /// One failure, told to all who wait for it.
