@@ -83,7 +83,11 @@ impl Session {
                 Err(End::Close(CloseReason::ProtocolError, "a second Hello"))
             }
             Command::MessageSend(send) => {
-                let draft = draft(send);
+                let mut draft = draft(send);
+                // Lines of sends go by chat, however the client spells its id.
+                if let Some(chat) = ChatId::parse(&draft.chat_id) {
+                    draft.chat_id = chat.to_string();
+                }
                 if let Some(draft) = self.sends.begin(ack_id, draft) {
                     return self.check_send(draft);
                 }

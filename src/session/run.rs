@@ -235,7 +235,7 @@ impl Session {
             .min(self.said + self.heartbeat)
             .min(self.compare_due)
             .min(Instant::now() + until_expiry + Duration::from_millis(1));
-        if let Some(at) = self.checkpoint_due {
+        if let Some(at) = self.checkpoint_due.filter(|_| self.replay.is_none()) {
             due = due.min(at);
         }
         due

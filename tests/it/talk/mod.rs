@@ -1,5 +1,7 @@
 //! Two people talk: the life of a message through real streams, on both pairs of backends.
 
+mod streams;
+
 use adda::proto::connect_request::Command;
 use adda::proto::event::Event;
 use adda::proto::server_frame::Frame;

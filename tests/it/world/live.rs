@@ -9,7 +9,7 @@ use adda::proto::{self, ack};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Api, PATIENCE};
+use super::{Api, PATIENCE, Refusal};
 
 /// A stream that is open, and what came on it.
 pub(crate) struct Live {
@@ -137,10 +137,13 @@ impl Live {
                     Some(found) => return found,
                     None => self.seen.push_back(*frame),
                 },
-                other => panic!(
-                    "the stream of {} ended with {other:?} after {:?}",
-                    self.ready.user_id, self.seen
-                ),
+                other => {
+                    let seen: Vec<String> = self.seen.iter().map(short).collect();
+                    panic!(
+                        "the stream of {} ended with {other:?} after {seen:?}",
+                        self.ready.user_id
+                    )
+                }
             }
         }
     }
@@ -195,6 +198,25 @@ impl Live {
             _ => None,
         })
         .await
+    }
+
+    /// Gives a command that must fail.
+    pub(crate) async fn refused(&mut self, command: Command) -> Refusal {
+        match self.ask(command).await {
+            ack::Result::Error(error) => Refusal::of_error(&error),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    /// Gives a command and waits for Done.
+    pub(crate) async fn done(&mut self, command: Command) {
+        let came = self.ask(command).await;
+        assert!(matches!(came, ack::Result::Done(_)), "{came:?}");
+    }
+
+    /// A command is answered: all that was told before it is then in [`Self::take_seen`].
+    pub(crate) async fn settle(&mut self) {
+        self.done(Command::Heartbeat(proto::Heartbeat::default())).await;
     }
 
     /// Gives a command and waits for its Ack.
@@ -254,7 +276,17 @@ impl Live {
     }
 }
 
+/// A Hello of a device, from now on.
+pub(crate) fn hello(device: &str) -> proto::Hello {
+    proto::Hello { device_id: device.to_owned(), ..proto::Hello::default() }
+}
+
 /// A request with an id.
 pub(crate) fn request(ack_id: &str, command: Option<Command>) -> proto::ConnectRequest {
     proto::ConnectRequest { ack_id: ack_id.to_owned(), command }
+}
+
+/// A frame, in a few words.
+fn short(frame: &Frame) -> String {
+    format!("{frame:?}").chars().take(100).collect()
 }

@@ -14,13 +14,18 @@ use adda::config::{Cli, Command, Config, DEV_SECRET, Secret};
 use adda::model::UserId;
 use adda::proto::{self, chat_service_client::ChatServiceClient};
 use adda::server::Node;
+use adda::store::Store;
 use clap::Parser as _;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 mod live;
+mod raw;
+mod refusal;
 
-pub(crate) use live::Live;
+pub(crate) use live::{Came, Live, hello, request};
+pub(crate) use raw::RawConnect;
+pub(crate) use refusal::Refusal;
 
 /// How long a condition may take before the test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,25 +37,33 @@ pub(crate) enum Backends {
     MongoRedis,
 }
 
-/// Makes a test of each function on each pair of backends, each in a fresh world of one node.
+/// Makes a test of each function on each pair of backends, each in a fresh world of one node;
+/// `with` gives the node further flags.
 #[macro_export]
 macro_rules! on_both_backends {
-    ($($name:ident),* $(,)?) => {
+    (with $flags:expr; $($name:ident),* $(,)?) => {
         mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(world) = $crate::world::World::new($crate::world::Backends::Sqlite).await {
-                    super::$name(world).await;
-                }
-            })*
+            $($crate::on_backends!(Sqlite, $flags, $name);)*
         }
         mod mongo {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(world) = $crate::world::World::new($crate::world::Backends::MongoRedis).await {
-                    super::$name(world).await;
-                }
-            })*
+            $($crate::on_backends!(MongoRedis, $flags, $name);)*
+        }
+    };
+    ($($name:ident),* $(,)?) => {
+        $crate::on_both_backends! { with &[]; $($name),* }
+    };
+}
+
+/// One test of [`on_both_backends`].
+#[macro_export]
+macro_rules! on_backends {
+    ($backends:ident, $flags:expr, $name:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let backends = $crate::world::Backends::$backends;
+            if let Some(world) = $crate::world::World::with(backends, $flags).await {
+                super::$name(world).await;
+            }
         }
     };
 }
@@ -69,7 +82,7 @@ pub(crate) type Api = ChatServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Puts a token on every call.
 #[derive(Clone)]
-pub(crate) struct Bearer(String);
+pub(crate) struct Bearer(pub(crate) String);
 
 impl tonic::service::Interceptor for Bearer {
     fn call(
@@ -102,12 +115,7 @@ pub(crate) fn config(store: &str, bus: &str, more: &[&str]) -> Config {
 }
 
 impl World {
-    /// A deployment of one node; `None`: the machine has no such backends.
-    pub(crate) async fn new(backends: Backends) -> Option<Self> {
-        Self::with(backends, &[]).await
-    }
-
-    /// With further flags.
+    /// A deployment of one node with these flags; `None`: the machine has no such backends.
     pub(crate) async fn with(backends: Backends, flags: &[&str]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let (store, bus) = match backends {
@@ -146,6 +154,17 @@ impl World {
     /// A node leaves, as on SIGTERM.
     pub(crate) async fn leave(&mut self, node: usize) {
         self.nodes[node].take().unwrap().leave().await;
+    }
+
+    /// What a node keeps its data in: for what no call does yet.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        let node = self.nodes.iter().flatten().next().unwrap();
+        Arc::clone(node.store())
+    }
+
+    /// Whether nodes share what they know.
+    pub(crate) fn has_several_nodes(&self) -> bool {
+        self.store.starts_with("mongodb")
     }
 
     /// Where a node listens.
@@ -247,20 +266,8 @@ pub(crate) async fn chat(api: &mut Api, chat: &str) -> proto::Chat {
     api.get_chat(request).await.unwrap().into_inner().chat.unwrap()
 }
 
-/// The reason in a Status.
-pub(crate) fn reason(status: &tonic::Status) -> String {
-    use tonic_types::StatusExt as _;
-    let details = status.get_error_details();
-    let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
-    assert_eq!(info.domain, "adda");
-    info.reason.clone()
-}
-
 /// Waits until a condition holds.
-pub(crate) async fn eventually<F, T>(what: &str, mut condition: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub(crate) async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         if let Some(found) = condition().await {
