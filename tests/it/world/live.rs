@@ -33,8 +33,9 @@ enum Down {
 
 /// How a stream went on.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and easy to match on")]
 pub(crate) enum Came {
-    Frame(Box<Frame>),
+    Frame(Frame),
     End,
     Status(tonic::Status),
 }
@@ -85,7 +86,7 @@ impl Live {
             next_ack: 0,
         };
         match live.came().await {
-            Came::Frame(frame) => match *frame {
+            Came::Frame(frame) => match frame {
                 Frame::Ready(ready) => live.ready = ready,
                 Frame::Close(close) => {
                     return Err(tonic::Status::aborted(format!("{:?}", close.reason())));
@@ -118,7 +119,7 @@ impl Live {
                     self.token = checkpoint.resume_token.to_vec();
                     self.as_of = checkpoint.as_of;
                 }
-                Came::Frame(Box::new(frame))
+                Came::Frame(frame)
             }
         }
     }
@@ -135,7 +136,7 @@ impl Live {
             match self.came().await {
                 Came::Frame(frame) => match wanted(&frame) {
                     Some(found) => return found,
-                    None => self.seen.push_back(*frame),
+                    None => self.seen.push_back(frame),
                 },
                 other => {
                     let seen: Vec<String> = self.seen.iter().map(short).collect();
