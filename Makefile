@@ -30,6 +30,9 @@ test-python: ## A client in Python, written from the protos and the README.
 lint: ## Format, clippy, the protos.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(if $(CI),-- -D warnings)
+	@if command -v npx >/dev/null; then npx --yes @bufbuild/buf@1.75.0 lint; \
+	elif [ "$(CI)" = true ]; then echo "lint: no npx, and CI does not skip" >&2; exit 1; \
+	else echo "skipped: buf lint, for there is no npx" >&2; fi
 
 fmt: ## Format the code.
 	$(CARGO) fmt
