@@ -33,6 +33,8 @@ pub enum SessionCommand {
     Join(ChatId),
     /// It leaves the screen.
     Leave(ChatId),
+    /// The user writes there, or has stopped.
+    Typing(ChatId, bool),
     /// A sign of life, whether in the background, and when the call's token expires.
     Heartbeat {
         /// Unset: as before.

@@ -48,6 +48,10 @@ impl Session {
         match command {
             SessionCommand::Join(chat) => self.join(chat),
             SessionCommand::Leave(chat) => self.leave(chat),
+            SessionCommand::Typing(chat, typing) => {
+                let who = &self.listener.who;
+                self.service.types(chat, &who.user, typing, Some(who.session));
+            }
             SessionCommand::Heartbeat { background, token_expires_at } => {
                 self.token_expires_at = self.token_expires_at.max(token_expires_at);
                 self.background(background);
