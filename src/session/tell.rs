@@ -229,12 +229,16 @@ impl Session {
 
     pub(super) fn background(&mut self, background: Option<bool>) {
         let Some(background) = background else { return };
-        if background == self.listener.in_background() {
+        if background == self.listener.set_background(background) {
             return;
         }
         let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+        let joined = self.joined.clone();
         self.service.tasks.spawn(async move {
-            service.change_ground(&listener, background).await;
+            service.change_ground(&listener).await;
+            if let Err(error) = service.show_presence_anew(&listener, &joined).await {
+                tracing::warn!(%error, "cannot tell a stream who is online");
+            }
         });
     }
 }
