@@ -2,6 +2,7 @@
 
 mod presence;
 mod streams;
+mod subscribe;
 
 use adda::proto::connect_request::Command;
 use adda::proto::event::Event;
