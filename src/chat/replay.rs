@@ -171,6 +171,11 @@ impl Service {
         }
     }
 
+    /// The direct chats of a user in the order of the inbox.
+    pub(super) async fn direct_chats(&self, user: &UserId) -> Result<Vec<ChatId>> {
+        Ok(self.standing(user).await?.direct_by_inbox())
+    }
+
     async fn standing(&self, user: &UserId) -> Result<Standing> {
         let all = self.store.memberships(user).await?;
         let (places, left): (Vec<_>, Vec<_>) =

@@ -168,12 +168,14 @@ impl ChatService for Door {
         request: Request<proto::SetTypingRequest>,
     ) -> Answer<proto::SetTypingResponse> {
         call!(self, request, |caller, body| {
-            let session = match body.session_id.as_str() {
-                "" => None,
-                raw => Some(session_id(raw)?),
-            };
-            let user = &caller.user;
-            self.service.set_typing(user, &body.chat_id, body.typing, session).await?;
+            let (user, chat) = (&caller.user, &body.chat_id);
+            match body.session_id.as_str() {
+                "" => self.service.set_typing(user, chat, body.typing, None).await?,
+                raw => {
+                    let typing = SessionCommand::Typing(chat_id(chat)?, body.typing);
+                    self.service.call_session(user, session_id(raw)?, typing).await?;
+                }
+            }
             proto::SetTypingResponse {}
         })
     }

@@ -48,6 +48,10 @@ impl Session {
         match command {
             SessionCommand::Join(chat) => self.join(chat),
             SessionCommand::Leave(chat) => self.leave(chat),
+            SessionCommand::Typing(chat, typing) => {
+                let who = &self.listener.who;
+                self.service.types(chat, &who.user, typing, Some(who.session));
+            }
             SessionCommand::Heartbeat { background, token_expires_at } => {
                 self.token_expires_at = self.token_expires_at.max(token_expires_at);
                 self.background(background);
@@ -217,12 +221,16 @@ impl Session {
 
     pub(super) fn background(&mut self, background: Option<bool>) {
         let Some(background) = background else { return };
-        if background == self.listener.in_background() {
+        if background == self.listener.set_background(background) {
             return;
         }
         let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+        let joined = self.joined.clone();
         self.service.tasks.spawn(async move {
-            service.change_ground(&listener, background).await;
+            service.change_ground(&listener).await;
+            if let Err(error) = service.show_presence_anew(&listener, &joined).await {
+                tracing::warn!(%error, "cannot tell a stream who is online");
+            }
         });
     }
 }

@@ -1,6 +1,8 @@
 //! Two people talk: the life of a message through real streams, on both pairs of backends.
 
+mod presence;
 mod streams;
+mod subscribe;
 
 use adda::proto::connect_request::Command;
 use adda::proto::event::Event;

@@ -22,10 +22,12 @@ use tonic::transport::{Channel, Endpoint};
 mod live;
 mod raw;
 mod refusal;
+mod web;
 
 pub(crate) use live::{Came, Live, hello, request};
 pub(crate) use raw::RawConnect;
 pub(crate) use refusal::Refusal;
+pub(crate) use web::{Part, Web, WebStream};
 
 /// How long a condition may take before the test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
