@@ -14,6 +14,7 @@ use adda::config::{Cli, Command, Config, DEV_SECRET, Secret};
 use adda::model::UserId;
 use adda::proto::{self, chat_service_client::ChatServiceClient};
 use adda::server::Node;
+use adda::store::Store;
 use clap::Parser as _;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
@@ -148,6 +149,12 @@ impl World {
         self.nodes[node].take().unwrap().leave().await;
     }
 
+    /// What a node keeps its data in: for what no call does yet.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        let node = self.nodes.iter().flatten().next().unwrap();
+        Arc::clone(node.store())
+    }
+
     /// Where a node listens.
     pub(crate) fn addr(&self, node: usize) -> SocketAddr {
         self.addrs[node]
@@ -200,8 +207,16 @@ impl World {
 
 /// A client with a token.
 pub(crate) async fn api(addr: SocketAddr, token: String) -> Api {
-    let channel = Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap();
-    ChatServiceClient::with_interceptor(channel, Bearer(token))
+    try_api(addr, token).await.unwrap()
+}
+
+/// A client with a token, if anybody listens there.
+pub(crate) async fn try_api(
+    addr: SocketAddr,
+    token: String,
+) -> Result<Api, tonic::transport::Error> {
+    let channel = Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await?;
+    Ok(ChatServiceClient::with_interceptor(channel, Bearer(token)))
 }
 
 /// A send of this text under this id.
