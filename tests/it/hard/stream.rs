@@ -328,6 +328,8 @@ async fn read_pages(
     mut api: Api,
     stale: Option<prost_types::Timestamp>,
 ) -> Result<(), tonic::Status> {
+    // Who was never there has missed nothing.
+    let missed = phone.kept.lock().streams.len() > 1;
     use proto::list_messages_request::Anchor;
     let mut chats = Vec::new();
     let mut page_token = String::new();
@@ -359,7 +361,7 @@ async fn read_pages(
                 };
                 let page = api.list_messages(request).await?.into_inner();
                 let mut kept = phone.kept.lock();
-                page.messages.into_iter().for_each(|message| kept.keep(message, true));
+                page.messages.into_iter().for_each(|message| kept.keep(message, missed));
                 page_token = page.next_page_token;
                 if page_token.is_empty() {
                     break;
