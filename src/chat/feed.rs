@@ -126,7 +126,8 @@ enum Need {
     FirstLook(Seq),
     Members,
     Introduction(Arc<Roster>, Seq),
-    Hole(Seq, Seq),
+    /// What follows this is not there yet.
+    Hole(Seq),
 }
 
 impl Service {
@@ -165,7 +166,7 @@ impl Service {
                 None => return Need::FirstLook(seq),
             };
             if seq > handed + 1 {
-                return Need::Hole(handed, seq);
+                return Need::Hole(handed);
             }
             if seq == handed + 1 {
                 let read = || read.filter(|roster| self.rosters.is_good(roster)).cloned();
@@ -227,16 +228,28 @@ impl Service {
             }
             Need::FirstLook(seq) => self.first_look(chat, seq).await?,
             Need::Introduction(roster, seq) => self.introduce(chat, &roster, seq).await?,
-            Need::Hole(handed, seq) => {
+            Need::Hole(handed) => {
                 tokio::time::sleep(HOLE_PATIENCE).await;
-                if self.feeds.reached(chat) == handed {
-                    let limit = (seq - handed - 1).min(super::limits::LOG_PAGE);
-                    let found = self.store.history(chat, Span::After(handed), 1, limit).await?;
-                    self.fill(chat, &found);
-                }
+                self.fill_holes(chat, handed).await?;
             }
         }
         Ok(None)
+    }
+
+    /// Reads all that lacks below the last message that waits, unless the bus has brought what
+    /// follows `handed`. All holes at once: while the bus is away every other message may be
+    /// behind one, and each would wait by itself.
+    async fn fill_holes(&self, chat: ChatId, handed: Seq) -> store::Result<()> {
+        let last = {
+            let shard = self.feeds.shard(chat).lock();
+            let waiting = shard.get(&chat).filter(|feed| feed.handed == Some(handed));
+            waiting.and_then(|feed| feed.waiting.last_key_value().map(|(&seq, _)| seq))
+        };
+        let Some(last) = last else { return Ok(()) };
+        let limit = (last - 1).saturating_sub(handed).min(super::limits::LOG_PAGE);
+        let found = self.store.history(chat, Span::After(handed), 1, limit).await?;
+        self.fill(chat, &found);
+        Ok(())
     }
 
     /// A chat that is not there has nobody to tell.
