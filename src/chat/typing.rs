@@ -87,10 +87,9 @@ impl Service {
         let mut writing = self.typing.now.lock();
         match writing.get(&key) {
             Some(known) if now < known.since + TYPING_PAUSE => return false,
-            Some(_) => {}
             // A full queue drops it: typing is the first thing that gives way.
             None if self.typing.lapses.try_send(key.clone()).is_err() => return false,
-            None => {}
+            Some(_) | None => {}
         }
         writing.insert(key, Writing { since: now, until: now + TYPING_LAPSE, session });
         true
