@@ -3,9 +3,11 @@
 
 mod auth;
 mod bus;
+mod chat_client;
 mod config;
 mod edge;
 mod hard;
+mod house;
 mod infra;
 mod mongo;
 mod store;

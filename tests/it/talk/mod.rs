@@ -1,6 +1,9 @@
 //! Two people talk: the life of a message through real streams, on both pairs of backends.
 
+mod errors;
+mod inbox;
 mod presence;
+mod resume;
 mod streams;
 mod subscribe;
 

@@ -61,14 +61,6 @@ impl Refusal {
     pub(crate) fn limit(&self) -> Option<&str> {
         self.metadata.get("limit").map(String::as_str)
     }
-
-    /// Without the path to the command or the message, in which twins differ.
-    pub(crate) fn without_path(mut self) -> Self {
-        if let Some((_, field)) = self.field.split_once('.') {
-            self.field = field.to_owned();
-        }
-        self
-    }
 }
 
 /// What a call that must fail failed with.

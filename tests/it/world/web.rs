@@ -53,7 +53,12 @@ impl Web {
         method: &str,
         request: &impl Message,
     ) -> Result<WebStream, Status> {
-        let response = self.post(method, &request.encode_to_vec()).send().await.unwrap();
+        self.bytes(method, &request.encode_to_vec()).await
+    }
+
+    /// A call with any bytes for a request.
+    pub(crate) async fn bytes(&self, method: &str, request: &[u8]) -> Result<WebStream, Status> {
+        let response = self.post(method, request).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.version(), reqwest::Version::HTTP_11);
         let kind = response.headers()["content-type"].to_str().unwrap();
