@@ -63,6 +63,7 @@ pub struct Service {
     profiles: profile::Profiles,
     calls: calls::Calls,
     deafness: relay::Deafness,
+    leases: presence::Leases,
     /// Everything that runs beside the calls; awaited at the end.
     pub(crate) tasks: TaskTracker,
     /// Ends the tasks that run for ever.
@@ -87,6 +88,7 @@ impl Service {
             profiles: profile::Profiles::default(),
             calls: calls::Calls::default(),
             deafness: relay::Deafness::default(),
+            leases: presence::Leases::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,
