@@ -15,6 +15,7 @@ use crate::world::{Api, World, api, history, token};
 mod client;
 mod killed;
 mod leave;
+mod line;
 mod cut;
 mod failover;
 mod nodes;
