@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::Service;
 use super::hub::Listener;
 use super::limits::PRESENCE_SWEEP;
@@ -19,6 +21,13 @@ use crate::model::UserId;
 /// the sessions of this node.
 const RENEWAL_TOO_LATE: Duration = Duration::from_secs(30);
 
+/// The leases of this node's sessions.
+#[derive(Debug, Default)]
+pub struct Leases {
+    /// When they were last renewed for sure; `None`: never.
+    renewed: Mutex<Option<(Instant, Timestamp)>>,
+}
+
 impl Service {
     /// Renews the leases of this node's sessions, and reads again where watched users are whose
     /// node is silent.
@@ -28,16 +37,18 @@ impl Service {
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut sweep = tokio::time::interval(PRESENCE_SWEEP.min(every));
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut good = (Instant::now(), self.clock.now());
         loop {
             tokio::select! {
-                _ = renewal.tick() => good = self.renew_all(good, every).await,
+                _ = renewal.tick() => self.renew_leases().await,
                 _ = sweep.tick() => self.read_silent_again().await,
             }
         }
     }
 
-    async fn renew_all(&self, last: (Instant, Timestamp), every: Duration) -> (Instant, Timestamp) {
+    /// Renews the leases of this node's sessions. Where they were gone, messages may have passed
+    /// them by.
+    pub(super) async fn renew_leases(&self) {
+        let began = (Instant::now(), self.clock.now());
         let sessions = self.hub.all();
         let places: Vec<(UserId, Place)> = sessions
             .iter()
@@ -45,9 +56,9 @@ impl Service {
             .map(|listener| (listener.who.user.clone(), listener.place()))
             .collect();
         if places.is_empty() {
-            return (Instant::now(), self.clock.now());
+            *self.leases.renewed.lock() = Some(began);
+            return;
         }
-        let began = (Instant::now(), self.clock.now());
         match self.bus.renew(&places).await {
             Ok(added) => {
                 let gone = self.removed_meanwhile(&places);
@@ -55,17 +66,15 @@ impl Service {
                     // Sessions that ended while the renewal was under way.
                     drop(self.bus.remove(&gone).await);
                 }
+                let last = self.leases.renewed.lock().replace(began).unwrap_or(began);
+                let every = self.settings.presence_lease / 3;
                 let late = last.0.elapsed() > RENEWAL_TOO_LATE.max(every * 2);
                 if (added > 0 || late) && self.bus.has_peers() {
                     tracing::warn!(added, late, "sessions of this node could not be found");
-                    self.lost(last.1);
+                    self.lost_for_a_while(last.1);
                 }
-                began
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot renew presence");
-                last
-            }
+            Err(error) => tracing::warn!(%error, "cannot renew presence"),
         }
     }
 

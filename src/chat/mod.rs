@@ -69,6 +69,7 @@ pub struct Service {
     deafness: relay::Deafness,
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
+    leases: leases::Leases,
     /// Everything that runs beside the calls; awaited at the end.
     pub(crate) tasks: TaskTracker,
     /// Ends the tasks that run for ever.
@@ -94,6 +95,7 @@ impl Service {
             calls: calls::Calls::default(),
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
+            leases: leases::Leases::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,

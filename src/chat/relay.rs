@@ -25,7 +25,7 @@ use crate::wire::{self, Told};
 pub struct Deafness {
     /// What may be missing and was not wholly read yet.
     open: Mutex<Option<Gap>>,
-    /// The bus is heard again.
+    /// What was lost can be made good now.
     hearing: Notify,
 }
 
@@ -134,7 +134,8 @@ impl Service {
         again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = self.deafness.hearing.notified() => {}
+                // First be found again, then read: what is stored after that reading is sent here.
+                () = self.deafness.hearing.notified() => self.renew_leases().await,
                 _ = again.tick() => self.feeds.sweep(),
             }
             self.catch_up(!self.bus.is_deaf()).await;
@@ -149,6 +150,12 @@ impl Service {
         if since < gap.since {
             *gap = Gap { since, read_to: since };
         }
+    }
+
+    /// Something was lost since then, and no more is.
+    pub(super) fn lost_for_a_while(&self, since: Timestamp) {
+        self.lost(since);
+        self.deafness.hearing.notify_one();
     }
 
     /// Reads what may have been missed. `healed`: nothing more is being lost, so sessions compare

@@ -247,6 +247,10 @@ impl Session {
             return Err(End::Close(CloseReason::TokenExpired, "the token has run out"));
         }
         if now >= self.heard + self.timeout {
+            if self.may_be_unheard() {
+                self.heard = now;
+                return Ok(());
+            }
             return Err(End::Close(CloseReason::MissedHeartbeat, "nothing came from the client"));
         }
         if self.checkpoint_due.is_some_and(|due| now >= due) && self.replay.is_none() {
@@ -260,6 +264,11 @@ impl Session {
             self.say(Frame::Heartbeat(proto::Heartbeat { background: None }))?;
         }
         Ok(())
+    }
+
+    /// Whether signs of life may be lost on their way: those of a Subscribe come by any node.
+    fn may_be_unheard(&self) -> bool {
+        self.commands.is_none() && self.service.bus.is_deaf()
     }
 
     /// Puts a frame into the outbox.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::chat::send::Draft;
 use crate::error::Error;
-use crate::model::MessageId;
+use crate::model::{MessageId, Seq};
 use crate::proto::SendOutcome;
 use crate::wire::Told;
 
@@ -137,6 +137,14 @@ impl Sends {
         Some(told)
     }
 
+    /// The last message of a chat that waits for an Ack, its own or that of one before it.
+    pub(super) fn holds_up_to(&self, chat: &str) -> Option<Seq> {
+        match **self.lines.get(chat)?.held.back()? {
+            Told::Message { seq, .. } => Some(seq),
+            _ => None,
+        }
+    }
+
     /// What is to be answered or told next in this chat.
     pub(super) fn next(&mut self, chat: &str) -> Option<Next> {
         let line = self.lines.get_mut(chat)?;
@@ -249,8 +257,10 @@ mod tests {
         assert!(sends.passes("a", two, || outcome(two), told(two)).is_none());
         assert!(sends.passes("a", other, || outcome(other), told(other)).is_none());
         assert!(all(&mut sends, "a").is_empty());
+        assert_eq!((sends.holds_up_to("a"), sends.holds_up_to("b")), (Some(1), None));
         sends.stored("a", one, Err(Error::chat_not_found()));
         assert_eq!(all(&mut sends, "a"), ["error 1", "ack 2", "event", "event"]);
+        assert_eq!(sends.holds_up_to("a"), None);
         sends.stored("a", two, Ok(outcome(two)));
         assert!(all(&mut sends, "a").is_empty());
         assert!(sends.passes("a", other, || outcome(other), told(other)).is_some());

@@ -61,14 +61,20 @@ impl Session {
 
     /// Tells something that happens now.
     fn tell(&mut self, told: Arc<Told>) -> Result<(), End> {
-        let Told::Message { chat, seq, id, .. } = *told else { return self.tell_other(&told) };
-        if self.position.reached(chat).is_some_and(|reached| seq <= reached) {
-            return Ok(());
-        }
-        if self.position.reached(chat).is_some_and(|reached| seq > reached + 1) {
+        let Told::Message { chat, seq, .. } = *told else { return self.tell_other(&told) };
+        if self.taken_up_to(chat).is_some_and(|taken| seq > taken + 1) {
             // A hole that the node's feed did not see: the store has what lacks.
             self.held.push_back(told);
             self.compare_with_store(None);
+            return Ok(());
+        }
+        self.tell_in_turn(told)
+    }
+
+    /// Tells a message, unless it was told: after its Ack, if it is of this stream.
+    fn tell_in_turn(&mut self, told: Arc<Told>) -> Result<(), End> {
+        let Told::Message { chat, seq, id, .. } = *told else { return Ok(()) };
+        if self.taken_up_to(chat).is_some_and(|taken| seq <= taken) {
             return Ok(());
         }
         let name = chat.to_string();
@@ -77,6 +83,11 @@ impl Session {
             return self.tell_message(&told);
         }
         self.advance(&name)
+    }
+
+    /// The last message of a chat that was told, or waits for an Ack to be told.
+    fn taken_up_to(&self, chat: ChatId) -> Option<Seq> {
+        self.sends.holds_up_to(&chat.to_string()).or_else(|| self.position.reached(chat))
     }
 
     /// Answers and tells what may be by now in this chat.
@@ -119,7 +130,7 @@ impl Session {
     /// A replay has brought something, or has come to its end.
     pub(super) fn replayed(&mut self, replayed: Option<Result<Told, Broken>>) -> Result<(), End> {
         match replayed {
-            Some(Ok(told)) => self.tell_replayed(&told),
+            Some(Ok(told)) => self.tell_replayed(told),
             Some(Err(Broken::Store(error))) => {
                 tracing::warn!(session = %self.listener.who.session, %error, "a replay failed");
                 Err(End::Close(CloseReason::Unavailable, "the store went away during the replay"))
@@ -131,14 +142,9 @@ impl Session {
         }
     }
 
-    fn tell_replayed(&mut self, told: &Told) -> Result<(), End> {
-        match told {
-            Told::Message { chat, seq, .. }
-                if self.position.reached(*chat).is_some_and(|reached| *seq <= reached) =>
-            {
-                return Ok(());
-            }
-            Told::Message { .. } => self.tell_message(told)?,
+    fn tell_replayed(&mut self, told: Told) -> Result<(), End> {
+        match &told {
+            Told::Message { .. } => self.tell_in_turn(Arc::new(told))?,
             other => self.tell_other(other)?,
         }
         let Some(replay) = &mut self.replay else { return Ok(()) };
@@ -243,3 +249,7 @@ fn outcome_of(id: MessageId, seq: Seq) -> proto::SendOutcome {
         duplicate: false,
     }
 }
+
+#[cfg(test)]
+#[path = "tell_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::world::{Api, World, api, history, token};
 
 mod client;
+mod line;
 mod cut;
 mod failover;
 mod killed;

@@ -131,6 +131,44 @@ async fn redis_killed_and_restarted_under_load_costs_speed_alone() {
     scene.finish().await;
 }
 
+/// Where nobody at the second node writes, no hole tells it that something is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_node_has_everything_soon_after_redis_is_back() {
+    let Some(scene) = Scene::new(&[]).await else { return };
+    let chat = scene.chat.as_str();
+    scene.alice.sent(chat, "before").await;
+    for round in 0..2 {
+        scene.redis.kill();
+        if round == 0 {
+            scene.both_say("degraded: bus").await;
+        }
+        for at in 0..5 {
+            scene.alice.sent(chat, &format!("away-{round}-{at}")).await;
+        }
+        scene.redis.restart().await;
+        let back = Instant::now();
+        // Until each node has found out, and after it.
+        for at in 0..30 {
+            let began = Instant::now();
+            let seq = scene.alice.sent(chat, &format!("back-{round}-{at}")).await.seq;
+            scene.bob.has(chat, seq).await;
+            let by = |kept: &super::client::Kept| (1..=seq).all(|s| ticked_or_note(kept, chat, s));
+            scene.alice.until("all ticks", by).await;
+            let took = began.elapsed();
+            assert!(took < BACK_WITHIN, "{took:?}, {:?} after the return", back.elapsed());
+            if at == 0 {
+                eprintln!("all is there with its ticks {took:?} after the return");
+            }
+        }
+        scene.both_say("ready").await;
+    }
+    scene.finish().await;
+}
+
+fn ticked_or_note(kept: &super::client::Kept, chat: &str, seq: u32) -> bool {
+    seq == 1 || kept.ticked(chat, "bob", seq, false)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_wiped_under_load_is_filled_again_by_itself() {
     // Leases are renewed every second.
