@@ -2,6 +2,7 @@
 
 mod auth;
 mod bus;
+mod chat_client;
 mod config;
 mod edge;
 mod store;
