@@ -117,7 +117,8 @@ async fn run(config: Config) -> Result<(), Failure> {
 fn welcome(config: &Config, addr: std::net::SocketAddr) {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let next = if config.dev {
-        "adda chat --as alice --with bob".to_owned()
+        let program = std::env::args().next().unwrap_or_else(|| "adda".to_owned());
+        format!("{program} chat --as alice --with bob")
     } else {
         format!("curl {scheme}://{addr}/readyz")
     };

@@ -41,7 +41,7 @@ fn unreachable() -> Error {
     Error::new(Reason::NodeUnreachable, "the node of this session cannot be reached from here")
 }
 
-/// Reads the session_id of a call.
+/// Reads the `session_id` of a call.
 pub fn session_id(raw: &str) -> Result<SessionId> {
     if raw.is_empty() {
         return Err(Error::field("session_id", "must be set"));
@@ -63,8 +63,11 @@ impl Service {
         session: SessionId,
         command: SessionCommand,
     ) -> Result<Timestamp> {
-        if let SessionCommand::Join(chat) | SessionCommand::Leave(chat) = command {
-            self.seated(user, chat).await?;
+        match command {
+            SessionCommand::Join(chat)
+            | SessionCommand::Leave(chat)
+            | SessionCommand::Typing(chat, _) => drop(self.seated(user, chat).await?),
+            SessionCommand::Heartbeat { .. } => {}
         }
         if let Some(listener) = self.hub.session(session) {
             return self.call_here(&listener, user, command).await.ok_or_else(not_found);
@@ -204,6 +207,12 @@ fn to_wire(command: SessionCommand) -> (node::session_call::Command, i64) {
         SessionCommand::Leave(chat) => {
             (Command::LeaveChat(proto::LeaveChat { chat_id: chat.to_string() }), 0)
         }
+        SessionCommand::Typing(chat, true) => {
+            (Command::TypingStart(proto::TypingStart { chat_id: chat.to_string() }), 0)
+        }
+        SessionCommand::Typing(chat, false) => {
+            (Command::TypingStop(proto::TypingStop { chat_id: chat.to_string() }), 0)
+        }
         SessionCommand::Heartbeat { background, token_expires_at } => {
             (Command::Heartbeat(proto::Heartbeat { background }), token_expires_at.0)
         }
@@ -215,6 +224,12 @@ fn from_wire(call: &node::SessionCall) -> Option<SessionCommand> {
     match call.command.as_ref()? {
         Command::JoinChat(join) => ChatId::parse(&join.chat_id).map(SessionCommand::Join),
         Command::LeaveChat(leave) => ChatId::parse(&leave.chat_id).map(SessionCommand::Leave),
+        Command::TypingStart(start) => {
+            ChatId::parse(&start.chat_id).map(|chat| SessionCommand::Typing(chat, true))
+        }
+        Command::TypingStop(stop) => {
+            ChatId::parse(&stop.chat_id).map(|chat| SessionCommand::Typing(chat, false))
+        }
         Command::Heartbeat(beat) => Some(SessionCommand::Heartbeat {
             background: beat.background,
             token_expires_at: Timestamp(call.token_expires_at),

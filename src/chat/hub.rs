@@ -33,6 +33,8 @@ pub enum SessionCommand {
     Join(ChatId),
     /// It leaves the screen.
     Leave(ChatId),
+    /// The user writes there, or has stopped.
+    Typing(ChatId, bool),
     /// A sign of life, whether in the background, and when the call's token expires.
     Heartbeat {
         /// Unset: as before.
@@ -67,6 +69,10 @@ pub struct Listener {
     overflowed: AtomicBool,
     overflow: Notify,
     place: Mutex<Place>,
+    /// What it was last asked to be; its place follows.
+    background: AtomicBool,
+    /// One change of its place at a time. True: it has ended, and has no place any more.
+    pub(super) ended: tokio::sync::Mutex<bool>,
     /// The place was written to presence, or could not be: renewals carry it from now on.
     settled: AtomicBool,
     /// Whom the device holds for online, and on which node.
@@ -79,6 +85,8 @@ impl Listener {
         let (inbox, outlet) = mpsc::channel(SESSION_INBOX);
         let listener = Self {
             who,
+            background: AtomicBool::new(!place.foreground),
+            ended: tokio::sync::Mutex::new(false),
             inbox,
             overflowed: AtomicBool::new(false),
             overflow: Notify::new(),
@@ -132,7 +140,12 @@ impl Listener {
 
     /// Whether it is in the background.
     pub fn in_background(&self) -> bool {
-        !self.place.lock().foreground
+        self.background.load(Ordering::Acquire)
+    }
+
+    /// Puts it there, or takes it back; answers where it was.
+    pub fn set_background(&self, background: bool) -> bool {
+        self.background.swap(background, Ordering::AcqRel)
     }
 
     /// Notes that the device holds this user for online on that node, or no more.

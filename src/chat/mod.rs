@@ -3,14 +3,17 @@
 //! A stream's commands and their unary twins both come here, so that they mean the same. What is
 //! here knows the store, the bus and the sessions of this node by their interfaces alone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::model::UserId;
 use crate::store::{self, Store};
 
 pub mod access;
@@ -20,6 +23,7 @@ pub mod feed;
 pub mod history;
 pub mod hub;
 pub mod inbox;
+pub mod leases;
 pub mod limits;
 pub mod position;
 pub mod presence;
@@ -63,6 +67,8 @@ pub struct Service {
     profiles: profile::Profiles,
     calls: calls::Calls,
     deafness: relay::Deafness,
+    /// Users whose grace runs, and how many times.
+    leaving: Mutex<HashMap<UserId, usize>>,
     /// Everything that runs beside the calls; awaited at the end.
     pub(crate) tasks: TaskTracker,
     /// Ends the tasks that run for ever.
@@ -87,6 +93,7 @@ impl Service {
             profiles: profile::Profiles::default(),
             calls: calls::Calls::default(),
             deafness: relay::Deafness::default(),
+            leaving: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,
@@ -100,6 +107,7 @@ impl Service {
         service.run(Arc::clone(&service).write_receipts(marks));
         service.run(Arc::clone(&service).watch_typing(lapses));
         service.run(Arc::clone(&service).listen());
+        service.run(Arc::clone(&service).make_good());
         service.run(Arc::clone(&service).keep_presence());
         Ok(service)
     }

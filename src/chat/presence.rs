@@ -1,27 +1,21 @@
 //! Who is online: a lease each device's stream holds, and who may be told.
 //!
 //! Presence goes to those who share a direct chat in which the one watched has written, and to
-//! sessions that have a common group on screen. A node that dies sends nothing: its leases run
-//! out, and the others read again where those are whom their sessions hold for online there.
+//! sessions that have a common group on screen. How leases are kept is in [`leases`](super::leases).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::Service;
 use super::hub::Listener;
-use super::limits::{MAX_RECEIPT_MEMBERS, MAX_WATCHED, PRESENCE_SWEEP, PRESENCE_WITHIN};
+use super::limits::{MAX_RECEIPT_MEMBERS, MAX_WATCHED, PRESENCE_WITHIN};
 use crate::bus::{Found, Place, To};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
 use crate::proto::{self, node};
-use crate::store;
+use crate::store::{self, WrittenBy};
 use crate::wire::{self, Told};
-
-/// A renewal later than this after the last good one leaves a time in which nobody could find
-/// the sessions of this node.
-const RENEWAL_TOO_LATE: Duration = Duration::from_secs(30);
 
 /// Who hears of a user coming and going.
 #[derive(Debug, Default)]
@@ -31,7 +25,7 @@ struct Watchers {
 }
 
 /// Whether a user is online, given all places.
-fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
+pub(super) fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
     places
         .iter()
         .filter(|found| found.live && found.place.foreground)
@@ -40,7 +34,7 @@ fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
 }
 
 /// When a foreground stream was seen last, by leases that ran out.
-fn last_seen(places: &[Found]) -> Option<Timestamp> {
+pub(super) fn last_seen(places: &[Found]) -> Option<Timestamp> {
     places.iter().filter(|found| found.place.foreground).map(|found| found.renewed_at).max()
 }
 
@@ -54,7 +48,7 @@ fn presence_event(user: &UserId, online: bool, at: Timestamp) -> proto::event::E
     }
 }
 
-fn told(user: &UserId, node: Option<NodeId>, at: Timestamp) -> Arc<Told> {
+pub(super) fn told(user: &UserId, node: Option<NodeId>, at: Timestamp) -> Arc<Told> {
     let frame = wire::event_frame(presence_event(user, node.is_some(), at));
     Arc::new(Told::Presence { user: user.clone(), node, at, frame })
 }
@@ -72,7 +66,7 @@ impl Service {
         }
         match tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(users)).await {
             Ok(Ok(found)) if found.len() == users.len() => found,
-            Ok(Ok(_)) | Ok(Err(_)) | Err(_) => vec![Vec::new(); users.len()],
+            Ok(Ok(_) | Err(_)) | Err(_) => vec![Vec::new(); users.len()],
         }
     }
 
@@ -89,23 +83,23 @@ impl Service {
         }
     }
 
-    /// A session goes to the background, or comes back.
-    pub(crate) async fn change_ground(self: &Arc<Self>, listener: &Arc<Listener>, back: bool) {
-        let old = listener.place();
-        if old.foreground != back {
+    /// A session has gone to the background, or has come back: its place follows, one change
+    /// after the other.
+    pub(crate) async fn change_ground(self: &Arc<Self>, listener: &Arc<Listener>) {
+        let ended = listener.ended.lock().await;
+        let (old, back) = (listener.place(), listener.in_background());
+        if *ended || old.foreground != back {
             return;
         }
         let user = &listener.who.user;
         let before = self.places(user).await;
         let now = self.clock.now();
-        let new = Place { foreground: !back, since: now, ..old.clone() };
+        let new = Place { foreground: !back, since: now, ..old };
         listener.set_place(new.clone());
-        // Where presence is away the next renewal writes it.
-        let both = async {
-            self.bus.renew(&[(user.clone(), new)]).await?;
-            self.bus.remove(&[(user.clone(), old)]).await
-        };
-        drop(tokio::time::timeout(PRESENCE_WITHIN, both).await);
+        // It takes the place of the old one; where presence is away the next renewal writes it.
+        let place = [(user.clone(), new)];
+        drop(tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&place)).await);
+        drop(ended);
         if back {
             self.note_last_active(user, now).await;
             self.check_gone_later(user.clone(), now);
@@ -116,6 +110,8 @@ impl Service {
 
     /// A session has ended.
     pub(crate) async fn depart(self: &Arc<Self>, listener: &Arc<Listener>) {
+        let mut ended = listener.ended.lock().await;
+        *ended = true;
         let user = listener.who.user.clone();
         let place = listener.place();
         let foreground = place.foreground;
@@ -139,13 +135,29 @@ impl Service {
     fn check_gone_later(self: &Arc<Self>, user: UserId, last_active: Timestamp) {
         let service = Arc::clone(self);
         let grace = self.settings.presence_grace;
+        *self.leaving.lock().entry(user.clone()).or_default() += 1;
         self.run(async move {
             tokio::time::sleep(grace).await;
+            if !service.is_last_check(&user) {
+                return;
+            }
             let here = service.hub.of(&user).iter().any(|listener| !listener.in_background());
             if !here && online(&service.places(&user).await).is_none() {
                 service.announce(&user, false, last_active).await;
             }
         });
+    }
+
+    /// Who went again meanwhile has a grace of their own.
+    fn is_last_check(&self, user: &UserId) -> bool {
+        let mut leaving = self.leaving.lock();
+        let Some(checks) = leaving.get_mut(user) else { return true };
+        *checks -= 1;
+        let last = *checks == 0;
+        if last {
+            leaving.remove(user);
+        }
+        last
     }
 
     fn announce_later(self: &Arc<Self>, user: &UserId, online: bool, at: Timestamp) {
@@ -215,7 +227,7 @@ impl Service {
         let chats = self.store.chats(&chats).await?;
         let of = |kind| chats.iter().filter(move |chat| chat.kind == kind);
         let direct: Vec<ChatId> = of(ChatKind::Direct).map(|chat| chat.id).collect();
-        let written = self.store.written_in(user, &direct).await?;
+        let written = self.store.written_in(WrittenBy::User(user.clone()), &direct).await?;
         let pairs = self.store.pairs(&written).await?;
         let users = pairs.into_iter().map(|m| m.user).filter(|other| other != user).collect();
         let groups = of(ChatKind::Group)
@@ -242,10 +254,11 @@ impl Service {
         chats: &[ChatId],
     ) -> store::Result<()> {
         let direct = &chats[..chats.len().min(MAX_WATCHED)];
-        let peers: Vec<(ChatId, UserId)> =
-            peers(&listener.who.user, self.store.pairs(direct).await?);
-        let users: Vec<UserId> =
-            self.store.wrote(&peers).await?.into_iter().map(|(_, user)| user).collect();
+        let user = &listener.who.user;
+        let written = WrittenBy::AnyoneBut(user.clone());
+        let written = self.store.written_in(written, direct).await?;
+        let peers = peers(user, self.store.pairs(&written).await?);
+        let users: Vec<UserId> = peers.into_iter().map(|(_, user)| user).collect();
         self.show_online(listener, &users).await;
         Ok(())
     }
@@ -270,6 +283,42 @@ impl Service {
         Ok(())
     }
 
+    /// Tells a session that is in the foreground again what it was not told meanwhile: who went,
+    /// and who is there, `joined` being the chats it has on screen.
+    pub(crate) async fn show_presence_anew(
+        &self,
+        listener: &Arc<Listener>,
+        joined: &[ChatId],
+    ) -> Result<()> {
+        if listener.in_background() {
+            return Ok(());
+        }
+        self.show_gone(listener).await?;
+        let direct = self.direct_chats(&listener.who.user).await?;
+        self.show_online_peers(listener, &direct).await?;
+        for chat in joined {
+            self.show_online_in(listener, *chat).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells a session which of those whom it holds for online are not.
+    async fn show_gone(&self, listener: &Arc<Listener>) -> store::Result<()> {
+        let watched: Vec<UserId> = listener.watched().into_iter().map(|(user, _)| user).collect();
+        let found = tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(&watched)).await;
+        // Where the bus is away nothing is known, and nothing told.
+        let Ok(Ok(places)) = found else { return Ok(()) };
+        let users = self.users_by_id(&watched).await?;
+        for (user, places) in watched.iter().zip(places) {
+            if online(&places).is_none() {
+                let noted = users.get(user).and_then(|user| user.last_active);
+                let last = noted.max(last_seen(&places)).unwrap_or_else(|| self.clock.now());
+                listener.tell(&told(user, None, last));
+            }
+        }
+        Ok(())
+    }
+
     /// The presence of the other members of direct chats that have written there, by chat.
     pub(super) async fn presence_of_peers(
         &self,
@@ -277,9 +326,9 @@ impl Service {
         direct: &[ChatId],
         members: &HashMap<ChatId, Vec<Member>>,
     ) -> Result<HashMap<ChatId, proto::Presence>> {
-        let pairs = direct.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
-        let peers = peers(user, pairs.collect());
-        let written = self.store.wrote(&peers).await?;
+        let written = self.store.written_in(WrittenBy::AnyoneBut(user.clone()), direct).await?;
+        let pairs = written.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
+        let written = peers(user, pairs.collect());
         let ids: Vec<UserId> = written.iter().map(|(_, peer)| peer.clone()).collect();
         let (users, places) = tokio::join!(self.users_by_id(&ids), self.places_of(&ids));
         let users = users?;
@@ -294,93 +343,6 @@ impl Service {
             (chat, presence)
         });
         Ok(shown.collect())
-    }
-
-    /// Renews the leases of this node's sessions, and reads again where watched users are whose
-    /// node is silent.
-    pub(super) async fn keep_presence(self: Arc<Self>) {
-        let every = self.settings.presence_lease / 3;
-        let mut renewal = tokio::time::interval(every);
-        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut sweep = tokio::time::interval(PRESENCE_SWEEP.min(every));
-        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut good = (Instant::now(), self.clock.now());
-        loop {
-            tokio::select! {
-                _ = renewal.tick() => good = self.renew_all(good, every).await,
-                _ = sweep.tick() => self.read_silent_again().await,
-            }
-        }
-    }
-
-    async fn renew_all(&self, last: (Instant, Timestamp), every: Duration) -> (Instant, Timestamp) {
-        let sessions = self.hub.all();
-        let places: Vec<(UserId, Place)> = sessions
-            .iter()
-            .filter(|listener| listener.is_settled())
-            .map(|listener| (listener.who.user.clone(), listener.place()))
-            .collect();
-        if places.is_empty() {
-            return (Instant::now(), self.clock.now());
-        }
-        let began = (Instant::now(), self.clock.now());
-        match self.bus.renew(&places).await {
-            Ok(added) => {
-                let gone = self.removed_meanwhile(&places);
-                if !gone.is_empty() {
-                    // Sessions that ended while the renewal was under way.
-                    drop(self.bus.remove(&gone).await);
-                }
-                let late = last.0.elapsed() > RENEWAL_TOO_LATE.max(every * 2);
-                if (added > 0 || late) && self.bus.has_peers() {
-                    tracing::warn!(added, late, "sessions of this node could not be found");
-                    self.lost(last.1);
-                }
-                began
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot renew presence");
-                last
-            }
-        }
-    }
-
-    fn removed_meanwhile(&self, places: &[(UserId, Place)]) -> Vec<(UserId, Place)> {
-        let left = |place: &Place| {
-            self.hub.session(place.session).is_none_or(|listener| listener.place() != *place)
-        };
-        places.iter().filter(|(_, place)| left(place)).cloned().collect()
-    }
-
-    async fn read_silent_again(&self) {
-        let mut watching: HashMap<UserId, Vec<Arc<Listener>>> = HashMap::new();
-        for listener in self.hub.all() {
-            for (user, node) in listener.watched() {
-                if !self.bus.hears(&node) {
-                    watching.entry(user).or_default().push(Arc::clone(&listener));
-                }
-            }
-        }
-        if watching.is_empty() {
-            return;
-        }
-        let users: Vec<UserId> = watching.keys().cloned().collect();
-        // Where the bus is away nothing is known, and nothing told.
-        let Ok(places) = self.bus.find(&users).await else { return };
-        for (user, places) in users.iter().zip(places) {
-            let told = match online(&places) {
-                // Silent, but its lease runs still.
-                Some((_, node)) if !self.bus.hears(&node) => continue,
-                Some((since, node)) => told(user, Some(node), since),
-                None => {
-                    let seen = last_seen(&places).unwrap_or_else(|| self.clock.now());
-                    told(user, None, seen)
-                }
-            };
-            for listener in watching.get(user).into_iter().flatten() {
-                listener.tell(&told);
-            }
-        }
     }
 }
 

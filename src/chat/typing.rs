@@ -49,7 +49,7 @@ impl Typing {
 impl Service {
     /// A user writes, or has stopped.
     pub async fn set_typing(
-        &self,
+        self: &Arc<Self>,
         user: &UserId,
         chat: &str,
         typing: bool,
@@ -57,30 +57,43 @@ impl Service {
     ) -> Result<()> {
         let chat = chat_id(chat)?;
         self.seated(user, chat).await?;
+        self.types(chat, user, typing, session);
+        Ok(())
+    }
+
+    /// A member writes, or has stopped.
+    pub(crate) fn types(
+        self: &Arc<Self>,
+        chat: ChatId,
+        user: &UserId,
+        typing: bool,
+        session: Option<SessionId>,
+    ) {
         if !typing {
             self.typing_ends(chat, user);
-            return Ok(());
-        }
-        let now = Instant::now();
-        let key = (chat, user.clone());
-        {
-            let mut writing = self.typing.now.lock();
-            if let Some(known) = writing.get_mut(&key) {
-                if now < known.since + TYPING_PAUSE {
-                    return Ok(());
-                }
-                *known = Writing { since: now, until: now + TYPING_LAPSE, session };
-            } else {
-                // A full queue drops it: typing is the first thing that gives way.
-                if self.typing.lapses.try_send(key.clone()).is_err() {
-                    return Ok(());
-                }
-                let until = now + TYPING_LAPSE;
-                writing.insert(key, Writing { since: now, until, session });
+        } else if self.typing_begins(chat, user, session) {
+            self.show_typing(chat, user, true);
+            if self.bus.has_peers() {
+                let (service, user) = (Arc::clone(self), user.clone());
+                self.tasks.spawn(async move { service.publish_typing(chat, user).await });
             }
         }
-        self.tell_typing(chat, user, true).await;
-        Ok(())
+    }
+
+    /// `false`: it is dropped.
+    fn typing_begins(&self, chat: ChatId, user: &UserId, session: Option<SessionId>) -> bool {
+        let now = Instant::now();
+        let key = (chat, user.clone());
+        let mut writing = self.typing.now.lock();
+        match writing.get(&key) {
+            Some(known) if now < known.since + TYPING_PAUSE => return false,
+            Some(_) => {}
+            // A full queue drops it: typing is the first thing that gives way.
+            None if self.typing.lapses.try_send(key.clone()).is_err() => return false,
+            None => {}
+        }
+        writing.insert(key, Writing { since: now, until: now + TYPING_LAPSE, session });
+        true
     }
 
     /// A message was sent, or the user has stopped.
@@ -88,7 +101,7 @@ impl Service {
         let ended = self.typing.now.lock().remove(&(chat, user.clone()));
         if ended.is_some() {
             self.show_typing(chat, user, false);
-            self.publish_typing_end(chat, user.clone());
+            self.publish_typing_end(chat, user);
         }
     }
 
@@ -103,7 +116,7 @@ impl Service {
         };
         for (chat, user) in ended {
             self.show_typing(chat, &user, false);
-            self.publish_typing_end(chat, user);
+            self.publish_typing_end(chat, &user);
         }
     }
 
@@ -130,23 +143,25 @@ impl Service {
         }
     }
 
-    async fn tell_typing(&self, chat: ChatId, user: &UserId, typing: bool) {
-        self.show_typing(chat, user, typing);
-        if !self.bus.has_peers() {
-            return;
-        }
+    async fn publish_typing(&self, chat: ChatId, user: UserId) {
         let to = match self.rosters.at_hand(chat) {
             Some(roster) if roster.seats().len() <= MAX_RECEIPT_MEMBERS => {
                 self.nodes_of(&roster.users()).await
             }
             _ => To::All,
         };
-        let typing = node::Typing { chat_id: chat.to_string(), user_id: user.to_string(), typing };
-        self.publish(to, node::envelope::Body::Typing(typing));
+        let key = (chat, user);
+        // The end of it may have gone out meanwhile, and must be the last that is heard.
+        let writing = self.typing.now.lock();
+        if writing.contains_key(&key) {
+            let (chat_id, user_id) = (chat.to_string(), key.1.to_string());
+            let typing = node::Typing { chat_id, user_id, typing: true };
+            self.publish(to, node::envelope::Body::Typing(typing));
+        }
     }
 
     /// That typing ended goes to all nodes: it is rare, and must not wait for anything.
-    fn publish_typing_end(&self, chat: ChatId, user: UserId) {
+    fn publish_typing_end(&self, chat: ChatId, user: &UserId) {
         let typing =
             node::Typing { chat_id: chat.to_string(), user_id: user.to_string(), typing: false };
         self.publish(To::All, node::envelope::Body::Typing(typing));

@@ -1,4 +1,4 @@
-//! ChatService: reads the caller, takes the request apart, makes one call, puts the answer
+//! `ChatService`: reads the caller, takes the request apart, makes one call, puts the answer
 //! together.
 
 use std::sync::Arc;
@@ -135,7 +135,9 @@ impl ChatService for Door {
             let ack = acknowledgement(ack.chat_id, ack.seqs, true);
             let acked = self.service.acknowledge(&caller.user, ack).await;
             let left = acked.map_err(|error| within("ack", error))?;
-            proto::AckReadResponse { outcome: left.map(|left| left.outcome()) }
+            proto::AckReadResponse {
+                outcome: left.map(super::super::chat::receipts::Left::outcome),
+            }
         })
     }
 
@@ -166,12 +168,14 @@ impl ChatService for Door {
         request: Request<proto::SetTypingRequest>,
     ) -> Answer<proto::SetTypingResponse> {
         call!(self, request, |caller, body| {
-            let session = match body.session_id.as_str() {
-                "" => None,
-                raw => Some(session_id(raw)?),
-            };
-            let user = &caller.user;
-            self.service.set_typing(user, &body.chat_id, body.typing, session).await?;
+            let (user, chat) = (&caller.user, &body.chat_id);
+            match body.session_id.as_str() {
+                "" => self.service.set_typing(user, chat, body.typing, None).await?,
+                raw => {
+                    let typing = SessionCommand::Typing(chat_id(chat)?, body.typing);
+                    self.service.call_session(user, session_id(raw)?, typing).await?;
+                }
+            }
             proto::SetTypingResponse {}
         })
     }

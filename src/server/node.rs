@@ -111,6 +111,11 @@ impl Node {
         self.running.addr
     }
 
+    /// What it keeps its data in. For tests, which do to it what no call does yet.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
     /// Leaves: not ready; streams end with SHUTTING_DOWN after what is under way; then the rest,
     /// within the drain time.
     pub async fn leave(self) {

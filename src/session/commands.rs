@@ -83,7 +83,11 @@ impl Session {
                 Err(End::Close(CloseReason::ProtocolError, "a second Hello"))
             }
             Command::MessageSend(send) => {
-                let draft = draft(send);
+                let mut draft = draft(send);
+                // Lines of sends go by chat, however the client spells its id.
+                if let Some(chat) = ChatId::parse(&draft.chat_id) {
+                    draft.chat_id = chat.to_string();
+                }
                 if let Some(draft) = self.sends.begin(ack_id, draft) {
                     return self.check_send(draft);
                 }
@@ -128,12 +132,11 @@ impl Session {
         }
         .boxed();
         // Mostly nothing has to be read for it.
-        match (&mut check).now_or_never() {
-            Some(checked) => self.finish(checked),
-            None => {
-                self.under_way.push(check);
-                Ok(())
-            }
+        if let Some(checked) = (&mut check).now_or_never() {
+            self.finish(checked)
+        } else {
+            self.under_way.push(check);
+            Ok(())
         }
     }
 
@@ -214,12 +217,11 @@ impl Session {
     ) -> Result<(), End> {
         let mut command =
             async move { Finished::Command { ack_id, name, came: command.await } }.boxed();
-        match (&mut command).now_or_never() {
-            Some(finished) => self.finish(finished),
-            None => {
-                self.under_way.push(command);
-                Ok(())
-            }
+        if let Some(finished) = (&mut command).now_or_never() {
+            self.finish(finished)
+        } else {
+            self.under_way.push(command);
+            Ok(())
         }
     }
 

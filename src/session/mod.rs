@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -67,9 +68,19 @@ pub struct Sessions {
     service: Arc<Service>,
     verifier: Arc<Verifier>,
     times: Times,
+    /// One looks who is there and enters at a time.
+    door: Mutex<()>,
     /// Ends all streams.
     leave: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// What became of a Hello.
+enum Admitted {
+    /// It is let in.
+    Enters(Entered),
+    /// A newer stream of its device and instance is there: these are all its frames.
+    Late(Frames),
 }
 
 /// A stream that is being opened. Dropped before it runs, it leaves nothing behind.
@@ -94,7 +105,7 @@ impl Sessions {
     /// None yet.
     pub fn new(service: Arc<Service>, verifier: Arc<Verifier>, times: Times) -> Self {
         let (leave, tasks) = (CancellationToken::new(), TaskTracker::new());
-        Self { service, verifier, times, leave, tasks }
+        Self { service, verifier, times, door: Mutex::new(()), leave, tasks }
     }
 
     /// How many streams are open.
@@ -119,11 +130,10 @@ impl Sessions {
         }
         let (who, background, token) = self.who(&caller, hello)?;
         let before = self.service.places(&who.user).await;
-        if let Some(frames) = self.supersede(&who)? {
-            return Ok(frames);
-        }
-        self.check_count(&who, &before)?;
-        let mut entered = self.enter(who, background);
+        let mut entered = match self.admit(who, background, &before)? {
+            Admitted::Enters(entered) => entered,
+            Admitted::Late(frames) => return Ok(frames),
+        };
         let listener = Arc::clone(&entered.listener);
         self.service.tell_opened(&listener.who, &before);
         self.service.arrive(&listener, &before).await;
@@ -185,6 +195,16 @@ impl Sessions {
         let client = hello.client.escape_debug().to_string();
         tracing::debug!(user = %who.user, session = %who.session, client, "a stream opens");
         Ok((who, hello.background, hello.resume_token))
+    }
+
+    /// Who comes in is counted by all who come after, also by those who come at once.
+    fn admit(&self, who: Who, background: bool, before: &[Found]) -> Result<Admitted> {
+        let _one_at_a_time = self.door.lock();
+        if let Some(frames) = self.supersede(&who)? {
+            return Ok(Admitted::Late(frames));
+        }
+        self.check_count(&who, before)?;
+        Ok(Admitted::Enters(self.enter(who, background)))
     }
 
     /// Of the streams of one device and instance here only one stays. `Some`: the new one goes.

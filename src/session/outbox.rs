@@ -13,8 +13,10 @@ use tokio::sync::Notify;
 use crate::chat::limits::{OUTBOX_BYTES, OUTBOX_FRAMES};
 use crate::wire::EncodedFrame;
 
-/// A replay waits while more frames than this wait for the network.
+/// A replay waits while more frames than this wait for the network, or more bytes.
 const ROOM: usize = 128;
+/// Leaves three quarters to what happens meanwhile.
+const ROOM_BYTES: usize = OUTBOX_BYTES / 4;
 
 /// What a frame may do when there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +115,7 @@ impl Outbox {
     pub(super) async fn room(&self) {
         loop {
             let drained = self.0.drained.notified();
-            if self.0.queue.lock().frames.len() < ROOM {
+            if self.0.queue.lock().has_room_for_replay() {
                 return;
             }
             drained.await;
@@ -142,6 +144,10 @@ impl Queue {
         self.frames.len() < OUTBOX_FRAMES && self.bytes + size <= OUTBOX_BYTES
     }
 
+    fn has_room_for_replay(&self) -> bool {
+        self.frames.len() < ROOM && self.bytes < ROOM_BYTES
+    }
+
     fn drop_light(&mut self) {
         self.frames.retain(|(_, weight)| *weight != Weight::Light);
         self.bytes = self.frames.iter().map(|(frame, _)| frame.size()).sum();
@@ -155,9 +161,9 @@ impl Stream for Frames {
         let mut queue = self.0.queue.lock();
         if let Some((frame, _)) = queue.frames.pop_front() {
             queue.bytes -= frame.size();
-            let low = queue.frames.len() < ROOM;
+            let room = queue.has_room_for_replay();
             drop(queue);
-            if low {
+            if room {
                 self.0.drained.notify_waiters();
             }
             return Poll::Ready(Some(Ok(frame)));
@@ -220,15 +226,22 @@ mod tests {
         outbox.gone().await;
     }
 
-    #[tokio::test]
-    async fn a_replay_waits_for_room() {
+    async fn waits_after(frame: EncodedFrame, count: usize) {
         let (outbox, mut frames) = outbox();
-        for _ in 0..ROOM {
-            outbox.push(frame(), Weight::Must).unwrap();
+        for _ in 0..count {
+            outbox.room().await;
+            outbox.push(frame.clone(), Weight::Must).unwrap();
         }
         let mut room = std::pin::pin!(outbox.room());
         assert!(futures_util::poll!(&mut room).is_pending());
         assert!(frames.next().await.is_some());
         room.await;
+    }
+
+    #[tokio::test]
+    async fn a_replay_waits_for_room_of_either_sort() {
+        let small = EncodedFrame::of(proto::server_frame::Frame::CaughtUp(proto::CaughtUp {}));
+        waits_after(small, ROOM).await;
+        waits_after(frame(), ROOM_BYTES.div_ceil(frame().size())).await;
     }
 }

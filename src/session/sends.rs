@@ -1,5 +1,5 @@
 //! The sends of one stream: Acks of one chat come in the order of their commands, and the Ack of
-//! a message before its own MessageSent.
+//! a message before its own `MessageSent`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -50,7 +50,8 @@ struct Line {
     held: VecDeque<Arc<Told>>,
 }
 
-/// All sends of a stream that wait for their Ack. Lines go by the chat as the client named it.
+/// All sends of a stream that wait for their Ack. Lines go by the chat's id, or by what a client
+/// took for one.
 #[derive(Debug, Default)]
 pub(super) struct Sends {
     lines: HashMap<String, Line>,

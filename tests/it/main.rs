@@ -1,8 +1,14 @@
 //! One binary for all integration tests.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod auth;
 mod bus;
 mod chat_client;
 mod config;
 mod edge;
+mod hard;
+mod infra;
+mod mongo;
 mod store;
+mod talk;
+mod world;

@@ -1,42 +1,106 @@
 //! The store on a MongoDB replica set.
-use super::*;
+//!
+//! | here | lives |
+//! |---|---|
+//! | `schema` | the connection, the collections, their indexes |
+//! | `docs` | documents, to and from the words of the house |
+//! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
+//! | `log` | reading messages, and deleting them |
+//! | `chats`, `receipts`, `users` | the rest |
+//! | `failure` | errors without what was in a document |
+//!
+//! What it keeps true: everything is written with `w: majority, j: true` and read with majority
+//! reads from the primary; times of change are mongod's; an exchange takes seconds at most.
+
+mod chats;
+mod docs;
+mod failure;
+mod flush;
+mod lane;
+mod log;
+mod queue;
+mod receipts;
+mod schema;
+mod users;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
+
+use self::failure::unavailable;
+use self::lane::Lanes;
+use self::schema::Db;
+use super::{
+    AppendError, Appended, ChangeCursor, ChangedMessage, Created, Head, Keys, Mark, NewChat,
+    NewMessage, Result, Span, Store, UnreadQuery, WrittenBy,
+};
+use crate::clock::{Clock, Timestamp};
+use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
 
 /// The store on a MongoDB replica set.
-pub struct MongoStore;
+pub struct MongoStore {
+    db: Db,
+    lanes: Lanes,
+    clock: Arc<dyn Clock>,
+    closed: AtomicBool,
+}
+
+impl std::fmt::Debug for MongoStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MongoStore")
+            .field("database", &self.db.database.name())
+            .finish_non_exhaustive()
+    }
+}
 
 impl MongoStore {
-    /// Opens it.
-    pub async fn open(_url: &str, _clock: Arc<dyn Clock>) -> Result<Self> {
-        todo!()
+    /// Connects, and makes collections and indexes that are missing. The database is that of the
+    /// URL's path, `adda` without one.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+        let db = Db::open(url).await?;
+        let lanes = Lanes::start(&db);
+        Ok(Self { db, lanes, clock, closed: AtomicBool::new(false) })
+    }
+
+    fn db(&self) -> Result<&Db> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(unavailable("the store is closed"));
+        }
+        Ok(&self.db)
     }
 }
 
 #[async_trait]
-#[expect(unused_variables, reason = "to come")]
 impl Store for MongoStore {
     async fn ping(&self) -> Result<()> {
-        todo!()
+        self.db()?.hello().await?;
+        if self.lanes.are_running() { Ok(()) } else { Err(unavailable("a lane has ended")) }
     }
+
     async fn keys(&self) -> Result<Keys> {
-        todo!()
+        self.db()?.keys().await
     }
+
     fn append(&self, message: NewMessage) -> BoxFuture<'static, Result<Appended, AppendError>> {
-        todo!()
+        self.lanes.append(message)
     }
+
     async fn by_client_id(
         &self,
         chat: ChatId,
         sender: &UserId,
         client_message_id: &str,
     ) -> Result<Option<Message>> {
-        todo!()
+        self.db()?.by_client_id(chat, sender, client_message_id).await
     }
+
     async fn heads(&self, chats: &[ChatId]) -> Result<Vec<Head>> {
-        todo!()
+        self.db()?.heads(chats).await
     }
+
     async fn history(
         &self,
         chat: ChatId,
@@ -44,72 +108,91 @@ impl Store for MongoStore {
         from: Seq,
         limit: u32,
     ) -> Result<Vec<Message>> {
-        todo!()
+        self.db()?.history(chat, span, from, limit).await
     }
+
     async fn messages(&self, places: &[(ChatId, Seq)]) -> Result<Vec<Message>> {
-        todo!()
+        self.db()?.messages(places).await
     }
+
     async fn message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        todo!()
+        self.db()?.message(chat, id).await
     }
+
     async fn log(&self, after: MessageId, limit: u32) -> Result<Vec<Message>> {
-        todo!()
+        self.db()?.log(after, limit).await
     }
-    async fn written_in(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<ChatId>> {
-        todo!()
+
+    async fn written_in(&self, writer: WrittenBy, chats: &[ChatId]) -> Result<Vec<ChatId>> {
+        self.db()?.written_in(&writer, chats).await
     }
+
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>> {
-        todo!()
+        self.db()?.senders(chat, runs).await
     }
+
     async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        todo!()
+        self.db()?.delete_message(chat, id).await
     }
+
     async fn changed_messages(
         &self,
         chats: &[ChatId],
         after: ChangeCursor,
         limit: u32,
     ) -> Result<Vec<ChangedMessage>> {
-        todo!()
+        self.db()?.changed_messages(chats, after, limit).await
     }
+
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
-        todo!()
+        self.make_chat(new).await
     }
+
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {
-        todo!()
+        self.db()?.chats(ids).await
     }
+
     async fn members(&self, chat: ChatId) -> Result<Vec<Member>> {
-        todo!()
+        self.db()?.members(chat).await
     }
+
     async fn member(&self, chat: ChatId, user: &UserId) -> Result<Option<Member>> {
-        todo!()
+        self.db()?.member(chat, user).await
     }
+
     async fn pairs(&self, chats: &[ChatId]) -> Result<Vec<Member>> {
-        todo!()
+        self.db()?.pairs(chats).await
     }
+
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>> {
-        todo!()
+        self.db()?.memberships(user, self.clock.now()).await
     }
+
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
-        todo!()
+        self.db()?.count_memberships(users).await
     }
+
     async fn changed_chats(&self, chats: &[ChatId], since: Timestamp) -> Result<Vec<Chat>> {
-        todo!()
+        self.db()?.changed_chats(chats, since).await
     }
+
     async fn mark(&self, marks: Vec<Mark>) -> Result<Vec<Option<(SeqSet, SeqSet)>>> {
-        todo!()
+        self.db()?.mark(marks).await
     }
+
     async fn changed_receipts(
         &self,
         chats: &[ChatId],
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<Member>> {
-        todo!()
+        self.db()?.changed_receipts(chats, since, limit).await
     }
+
     async fn count_unread(&self, user: &UserId, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
-        todo!()
+        self.db()?.count_unread(user, queries).await
     }
+
     async fn put_profile(
         &self,
         user: &UserId,
@@ -117,18 +200,24 @@ impl Store for MongoStore {
         avatar_url: &str,
         issued_at: Timestamp,
     ) -> Result<bool> {
-        todo!()
+        self.db()?.put_profile(user, display_name, avatar_url, issued_at).await
     }
+
     async fn put_last_active(&self, user: &UserId, at: Timestamp) -> Result<()> {
-        todo!()
+        self.db()?.put_last_active(user, at).await
     }
+
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
-        todo!()
+        self.db()?.users(ids).await
     }
+
     async fn now(&self) -> Result<Timestamp> {
-        todo!()
+        self.db()?.now().await
     }
+
     async fn close(&self) {
-        todo!()
+        self.closed.store(true, Ordering::Release);
+        self.lanes.close().await;
+        self.db.client.clone().shutdown().await;
     }
 }

@@ -1,13 +1,12 @@
 //! A fresh store of each kind.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use adda::clock::{Clock, SystemClock};
-use adda::store::Store;
 use adda::store::sqlite::SqliteStore;
 
 use super::Bench;
+use crate::infra::mongo::fresh_stores;
 
 /// One node on a new file.
 pub(super) async fn sqlite() -> Bench {
@@ -25,12 +24,4 @@ pub(super) async fn mongo() -> Option<Bench> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stores = fresh_stores(2, clock.clone()).await?;
     Some(Bench::new(stores, clock, None))
-}
-
-/// Stands in for `crate::infra::mongo::fresh_stores` until that is here.
-#[expect(clippy::unused_async, reason = "has the shape of what it stands in for")]
-async fn fresh_stores(_count: usize, _clock: Arc<dyn Clock>) -> Option<Vec<Arc<dyn Store>>> {
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "skipped: no mongod ({test})");
-    None
 }

@@ -1,0 +1,271 @@
+//! Chats and who is in them.
+//!
+//! A chat is made without a transaction: its key is claimed, then come the members, then the
+//! first message, last the chat itself. Each step may be repeated, and until the last one is
+//! done there is no such chat.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, doc, serialize_to_document};
+
+use mongodb::options::Hint;
+
+use super::super::{AppendError, Created, NewChat, NewMessage, Result};
+use super::MongoStore;
+use super::docs::{
+    ChatDoc, MemberDoc, binary, bytes, chat_ids, date, number, plain, user_ids, uuid,
+};
+use super::failure::{broken, exchange, failure, is_duplicate, round};
+use super::log::distinct;
+use super::schema::{Db, aggregate, all};
+use crate::clock::Timestamp;
+use crate::model::{Chat, ChatId, Member, Role, UserId};
+
+/// Members written by one command.
+const MEMBERS_A_COMMAND: usize = 1000;
+
+/// How long a former member's place is told.
+const FORMER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+impl MongoStore {
+    pub(super) async fn make_chat(&self, new: NewChat) -> Result<Created> {
+        let db = self.db()?;
+        let id = match db.claim(&new).await? {
+            Claim::Of(id) => id,
+            Claim::OtherContent => return Ok(Created::Reused),
+        };
+        if let Some(chat) = db.chat(id).await? {
+            return Ok(found(chat));
+        }
+        db.put_members(id, &new.members).await?;
+        if let Some(note) = &new.note {
+            // A repeat's note is of the repeat's chat; there is only the first one's.
+            let note = NewMessage { chat: id, ..note.clone() };
+            match self.lanes.append(note).await {
+                Ok(_) | Err(AppendError::Reused) => {}
+                Err(AppendError::Store(error)) => return Err(error),
+                Err(_) => return Err(broken("a new chat refused its first message")),
+            }
+        }
+        let made = db.put_chat(id, &new.chat).await?;
+        let chat = db.chat(id).await?.ok_or_else(|| broken("a chat just made is not there"))?;
+        Ok(if made { Created::Chat(chat, true) } else { found(chat) })
+    }
+}
+
+fn found(chat: Chat) -> Created {
+    if chat.deleted_at.is_some() { Created::Deleted } else { Created::Chat(chat, false) }
+}
+
+/// Whose a key is.
+enum Claim {
+    /// The one chat of this key and content.
+    Of(ChatId),
+    /// The key is that of another content.
+    OtherContent,
+}
+
+impl Db {
+    async fn claim(&self, new: &NewChat) -> Result<Claim> {
+        let Some(key) = &new.key else { return Ok(Claim::Of(new.id)) };
+        let claim = doc! {
+            "_id": key,
+            "chat_id": uuid(new.id.0),
+            "content_hash": binary(&new.content_hash),
+        };
+        match exchange(self.chat_keys.insert_one(claim)).await? {
+            Ok(_) => return Ok(Claim::Of(new.id)),
+            Err(error) if is_duplicate(&error) => {}
+            Err(error) => return Err(failure(&error)),
+        }
+        let first = round(self.chat_keys.find_one(doc! { "_id": key })).await?;
+        let first = first.ok_or_else(|| broken("a key is neither there nor absent"))?;
+        match (first.get("chat_id"), first.get("content_hash")) {
+            (Some(Bson::Binary(_)), Some(Bson::Binary(hash)))
+                if bytes::<16>(hash)? != new.content_hash =>
+            {
+                Ok(Claim::OtherContent)
+            }
+            (Some(Bson::Binary(id)), Some(_)) => {
+                let id = id.to_uuid().map_err(|_| broken("a chat's id cannot be read"))?;
+                Ok(Claim::Of(ChatId(plain(id))))
+            }
+            _ => Err(broken("a key cannot be read")),
+        }
+    }
+
+    async fn put_members(&self, chat: ChatId, members: &[(UserId, Role)]) -> Result<()> {
+        let mut named = HashSet::new();
+        let members: Vec<_> = members.iter().filter(|(user, _)| named.insert(user)).collect();
+        for members in members.chunks(MEMBERS_A_COMMAND) {
+            let docs = members.iter().map(|(user, role)| {
+                MemberDoc::new(&Member::new(chat, user.clone(), *role, chat.time(), 1))
+            });
+            let insert = self.members.insert_many(docs.collect::<Vec<_>>()).ordered(false);
+            match exchange(insert).await? {
+                Ok(_) => {}
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers whether it was this call that put it there.
+    async fn put_chat(&self, id: ChatId, chat: &Chat) -> Result<bool> {
+        let mut fields = serialize_to_document(&ChatDoc::new(id, chat))
+            .map_err(|_| broken("a chat cannot be written"))?;
+        fields.remove("_id");
+        let change = doc! { "$setOnInsert": fields, "$currentDate": { "changed_at": true } };
+        // One that is there has a time of change, so it is never matched, only run into.
+        let absent = doc! { "_id": uuid(id.0), "changed_at": { "$exists": false } };
+        match exchange(self.chats.update_one(absent, change).upsert(true)).await? {
+            Ok(_) => Ok(true),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// A chat, also a deleted one.
+    async fn chat(&self, id: ChatId) -> Result<Option<Chat>> {
+        let found = round(self.chats.find_one(doc! { "_id": uuid(id.0) })).await?;
+        found.map(ChatDoc::chat).transpose()
+    }
+
+    pub(super) async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {
+        let filter = doc! { "_id": { "$in": chat_ids(&distinct(ids)) }, "deleted_at": null };
+        all(self.chats.find(filter)).await?.into_iter().map(ChatDoc::chat).collect()
+    }
+
+    pub(super) async fn changed_chats(
+        &self,
+        chats: &[ChatId],
+        since: Timestamp,
+    ) -> Result<Vec<Chat>> {
+        let filter = doc! {
+            "_id": { "$in": chat_ids(&distinct(chats)) },
+            "deleted_at": null,
+            "changed_at": { "$gte": date(since) },
+        };
+        all(self.chats.find(filter)).await?.into_iter().map(ChatDoc::chat).collect()
+    }
+
+    /// Those of these chats that are there.
+    async fn existing(&self, chats: &[ChatId]) -> Result<HashSet<ChatId>> {
+        let filter = doc! { "_id": { "$in": chat_ids(&distinct(chats)) }, "deleted_at": null };
+        let chats = self.chats.clone_with_type::<Document>();
+        let found = all(chats.find(filter).projection(doc! { "_id": 1 })).await?;
+        let id = |doc: &Document| match doc.get("_id") {
+            Some(Bson::Binary(id)) => id.to_uuid().ok().map(|id| ChatId(plain(id))),
+            _ => None,
+        };
+        Ok(found.iter().filter_map(id).collect())
+    }
+
+    pub(super) async fn members(&self, chat: ChatId) -> Result<Vec<Member>> {
+        // The chat first: once it is there, so are all its members.
+        if self.existing(&[chat]).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = doc! { "chat_id": uuid(chat.0), "left_at": null };
+        let mut members = read(all(self.members.find(filter)).await?)?;
+        members.sort_unstable_by(|a, b| (a.joined_at, &a.user).cmp(&(b.joined_at, &b.user)));
+        Ok(members)
+    }
+
+    pub(super) async fn member(&self, chat: ChatId, user: &UserId) -> Result<Option<Member>> {
+        if self.existing(&[chat]).await?.is_empty() {
+            return Ok(None);
+        }
+        let filter = doc! { "chat_id": uuid(chat.0), "user_id": user.as_str() };
+        round(self.members.find_one(filter)).await?.map(MemberDoc::member).transpose()
+    }
+
+    pub(super) async fn pairs(&self, chats: &[ChatId]) -> Result<Vec<Member>> {
+        let existing: Vec<_> = self.existing(chats).await?.into_iter().collect();
+        let filter = doc! { "chat_id": { "$in": chat_ids(&existing) } };
+        read(all(self.members.find(filter)).await?)
+    }
+
+    pub(super) async fn memberships(&self, user: &UserId, now: Timestamp) -> Result<Vec<Member>> {
+        let filter = doc! {
+            "user_id": user.as_str(),
+            "$or": [
+                { "left_at": null },
+                { "left_at": { "$gt": date(now.minus(FORMER)) } },
+            ],
+        };
+        let mut members = read(all(self.members.find(filter)).await?)?;
+        let chats: Vec<_> = members.iter().map(|member| member.chat).collect();
+        let existing = self.existing(&chats).await?;
+        members.retain(|member| existing.contains(&member.chat));
+        Ok(members)
+    }
+
+    /// By the index alone: chats that are half made count, as they are about to be.
+    pub(super) async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
+        let mut counts: HashMap<String, u32> = HashMap::new();
+        for users in users.chunks(1000) {
+            let pipeline = vec![
+                doc! { "$match": { "user_id": { "$in": user_ids(users) }, "left_at": null } },
+                doc! { "$group": { "_id": "$user_id", "count": { "$sum": 1_i64 } } },
+            ];
+            for doc in aggregate(&self.members, pipeline).await? {
+                let (Ok(user), Ok(count)) = (doc.get_str("_id"), doc.get_i64("count")) else {
+                    return Err(broken("a count is none"));
+                };
+                counts.insert(user.to_owned(), number(count)?);
+            }
+        }
+        Ok(users.iter().map(|user| counts.get(user.as_str()).copied().unwrap_or(0)).collect())
+    }
+
+    /// Those of these (chat, user) where the user is a member of a chat that is there.
+    pub(super) async fn are_members(
+        &self,
+        places: &[(ChatId, UserId)],
+    ) -> Result<HashSet<(ChatId, UserId)>> {
+        let chats: Vec<_> = places.iter().map(|(chat, _)| *chat).collect();
+        let existing = self.existing(&chats).await?;
+        let members = self.at(places).await?.into_iter();
+        let place = |doc: MemberDoc| (ChatId(plain(doc.chat_id)), UserId::new(&doc.user_id));
+        Ok(members.map(place).filter(|(chat, _)| existing.contains(chat)).collect())
+    }
+
+    /// The documents of the present members among these (chat, user).
+    pub(super) async fn at(&self, places: &[(ChatId, UserId)]) -> Result<Vec<MemberDoc>> {
+        let mut by_chat: HashMap<ChatId, Vec<UserId>> = HashMap::new();
+        let mut by_user: HashMap<&UserId, Vec<ChatId>> = HashMap::new();
+        for (chat, user) in places {
+            by_chat.entry(*chat).or_default().push(user.clone());
+            by_user.entry(user).or_default().push(*chat);
+        }
+        // One user in many chats, or many users in one: the fewer arms, the cheaper.
+        let arms: Vec<_> = if by_user.len() < by_chat.len() {
+            let arm = |(user, chats): (&UserId, Vec<ChatId>)| {
+                doc! { "chat_id": { "$in": chat_ids(&chats) }, "user_id": user.as_str() }
+            };
+            by_user.into_iter().map(arm).collect()
+        } else {
+            let arm = |(chat, users): (ChatId, Vec<UserId>)| {
+                doc! { "chat_id": uuid(chat.0), "user_id": { "$in": user_ids(&users) } }
+            };
+            by_chat.into_iter().map(arm).collect()
+        };
+        let mut found = Vec::with_capacity(places.len());
+        for arms in arms.chunks(100) {
+            let filter = doc! { "$or": arms, "left_at": null };
+            found.extend(all(self.members.find(filter).hint(by_member())).await?);
+        }
+        Ok(found)
+    }
+}
+
+fn by_member() -> Hint {
+    Hint::Keys(doc! { "chat_id": 1, "user_id": 1 })
+}
+
+fn read(docs: Vec<MemberDoc>) -> Result<Vec<Member>> {
+    docs.into_iter().map(MemberDoc::member).collect()
+}

@@ -1,0 +1,182 @@
+//! The database: how it is reached, its collections, the indexes without which nothing starts.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use mongodb::action::Find;
+use mongodb::bson::{Document, doc};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, Hint, IndexOptions, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
+};
+use mongodb::{Client, Collection, Database, IndexModel};
+use serde::de::DeserializeOwned;
+
+use super::super::{Result, StoreError};
+use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
+use super::failure::{ROUND, failure, refused, round, unavailable};
+
+/// How long making all indexes may take when the store opens.
+const INDEXES: Duration = Duration::from_secs(300);
+
+/// How long to look for a server that can take an operation; less than [`ROUND`], so that what
+/// is said is that there was none.
+const SELECTION: Duration = Duration::from_secs(4);
+
+/// Connections a node may have to each mongod: two a lane, and reads.
+const POOL: u32 = 64;
+
+/// One open database. Everything is written with `w: majority, j: true` and read with
+/// `readConcern: majority` from the primary.
+#[derive(Clone, Debug)]
+pub(super) struct Db {
+    pub(super) client: Client,
+    pub(super) database: Database,
+    /// The log. `_id`: the message's; unique (`chat_id`, `seq`).
+    pub(super) messages: Collection<MessageDoc>,
+    /// A chat exists once it is here, and is no more once it has `deleted_at`.
+    pub(super) chats: Collection<ChatDoc>,
+    /// What makes a chat one: claimed before anything else of it is written.
+    pub(super) chat_keys: Collection<Document>,
+    /// Unique (`chat_id`, `user_id`).
+    pub(super) members: Collection<MemberDoc>,
+    /// By user id.
+    pub(super) users: Collection<UserDoc>,
+    /// One document.
+    pub(super) keys: Collection<Document>,
+}
+
+impl Db {
+    /// Connects and makes what is missing.
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        let mut options = round(ClientOptions::parse(url)).await?;
+        options.app_name.get_or_insert_with(|| "adda".to_owned());
+        options.server_selection_timeout.get_or_insert(SELECTION);
+        options.connect_timeout.get_or_insert(SELECTION);
+        options.max_pool_size.get_or_insert(POOL);
+        options.retry_reads = Some(true);
+        options.retry_writes = Some(true);
+        options.write_concern = Some(
+            WriteConcern::builder()
+                .w(Acknowledgment::Majority)
+                .journal(true)
+                .w_timeout(SELECTION)
+                .build(),
+        );
+        options.read_concern = Some(ReadConcern::majority());
+        options.selection_criteria =
+            Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        let name = options.default_database.clone().unwrap_or_else(|| "adda".to_owned());
+        let client = Client::with_options(options).map_err(|error| failure(&error))?;
+        let database = client.database(&name);
+        let db = Self {
+            messages: database.collection("messages"),
+            chats: database.collection("chats"),
+            chat_keys: database.collection("chat_keys"),
+            members: database.collection("members"),
+            users: database.collection("users"),
+            keys: database.collection("keys"),
+            database,
+            client,
+        };
+        db.hello().await?;
+        let indexes = tokio::time::timeout(INDEXES, db.make_indexes()).await;
+        indexes.map_err(|_| unavailable("the indexes were not made in time"))??;
+        Ok(db)
+    }
+
+    /// All keys begin with what the collection would be sharded by. What a receipt changes is in
+    /// no index: receipts, not messages, are what costs.
+    async fn make_indexes(&self) -> Result<()> {
+        let unique = IndexOptions::builder().unique(true).build();
+        let changed = doc! { "changed_at": { "$exists": true } };
+        let changed = IndexOptions::builder().partial_filter_expression(changed).build();
+        let messages = [
+            index(doc! { "chat_id": 1, "seq": 1 }, unique.clone()),
+            index(doc! { "chat_id": 1, "sender_id": 1, "client_message_id": 1 }, unique.clone()),
+            index(doc! { "chat_id": 1, "changed_at": 1, "seq": 1 }, changed),
+        ];
+        let members = [
+            index(doc! { "chat_id": 1, "user_id": 1 }, unique),
+            index(doc! { "user_id": 1, "left_at": 1, "chat_id": 1 }, IndexOptions::default()),
+        ];
+        let messages = self.messages.create_indexes(messages).await;
+        messages.map_err(|error| failure(&error))?;
+        let members = self.members.create_indexes(members).await;
+        members.map_err(|error| failure(&error))?;
+        Ok(())
+    }
+
+    /// What the primary says of itself.
+    pub(super) async fn hello(&self) -> Result<Document> {
+        let hello = round(self.database.run_command(doc! { "hello": 1 })).await?;
+        if hello.get_bool("isWritablePrimary").unwrap_or(false) {
+            Ok(hello)
+        } else {
+            Err(unavailable("there is no primary"))
+        }
+    }
+
+    /// Runs `statements` of an `update` command on `collection`, unordered; each may be done
+    /// twice. Nothing is known of what was done when it fails.
+    pub(super) async fn update(&self, collection: &str, statements: &[Document]) -> Result<()> {
+        match self.update_once(collection, statements).await {
+            // The driver does not repeat such a command by itself when the primary goes.
+            Err(StoreError::Unavailable(_)) => self.update_once(collection, statements).await,
+            done => done,
+        }
+    }
+
+    async fn update_once(&self, collection: &str, statements: &[Document]) -> Result<()> {
+        let patience = i64::try_from(SELECTION.as_millis()).unwrap_or(i64::MAX);
+        let command = doc! {
+            "update": collection,
+            "updates": statements,
+            "ordered": false,
+            "writeConcern": { "w": "majority", "j": true, "wtimeout": patience },
+        };
+        let reply = round(self.database.run_command(command)).await?;
+        if reply.contains_key("writeConcernError") {
+            return Err(unavailable("a majority did not confirm the write"));
+        }
+        match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
+            Some(error) => {
+                let code = error.as_document().and_then(|error| error.get_i32("code").ok());
+                Err(refused("an update failed", code.unwrap_or(0)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn index(keys: Document, options: IndexOptions) -> IndexModel {
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// All that a query finds, in one exchange as a rule.
+pub(super) async fn all<T>(find: Find<'_, T>) -> Result<Vec<T>>
+where
+    T: DeserializeOwned + Send + Sync + Unpin,
+{
+    round(async { find.batch_size(BATCH).await?.try_collect().await }).await
+}
+
+/// All that a pipeline gives, in one exchange as a rule.
+pub(super) async fn aggregate<T: Send + Sync>(
+    collection: &Collection<T>,
+    pipeline: Vec<Document>,
+) -> Result<Vec<Document>> {
+    round(async { collection.aggregate(pipeline).batch_size(BATCH).await?.try_collect().await })
+        .await
+}
+
+/// The index of the log by place, where mongod would try others first.
+pub(super) fn by_place() -> Hint {
+    Hint::Keys(doc! { "chat_id": 1, "seq": 1 })
+}
+
+/// Documents in one reply; mongod ends it at 16 MiB anyway.
+const BATCH: u32 = 20_000;
+
+/// A write concern error always comes sooner than our own patience ends.
+const _: () = assert!(SELECTION.as_millis() < ROUND.as_millis());

@@ -1,0 +1,182 @@
+//! Real mongods: replica sets of one or more members, started here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mongodb::Client;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::ClientOptions;
+use parking_lot::Mutex;
+
+use super::process::{Process, folder, free_port, on_path, until};
+
+/// A replica set whose members a test may kill.
+#[derive(Debug)]
+pub(crate) struct ReplicaSet {
+    /// Its mongods.
+    pub(crate) members: Vec<Mongod>,
+}
+
+/// One member.
+#[derive(Debug)]
+pub(crate) struct Mongod {
+    port: u16,
+    process: Process,
+}
+
+/// The mongod to run: on PATH, else what `scripts/tools.sh` fetched.
+fn program() -> Option<PathBuf> {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/mongod");
+    on_path("mongod").or_else(|| fetched.is_file().then_some(fetched))
+}
+
+impl Mongod {
+    /// Starts one on some free port; another may have taken the port just then.
+    async fn start(program: &Path) -> Self {
+        for _ in 0..3 {
+            let port = free_port();
+            if let Some(process) = run(program, port).await {
+                return Self { port, process };
+            }
+        }
+        panic!("mongod ended three times; see {}", folder("").display());
+    }
+
+    /// `HOST:PORT`.
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Asks this very member.
+    pub(crate) async fn ask(
+        &self,
+        database: &str,
+        command: Document,
+    ) -> mongodb::error::Result<Document> {
+        ask(self.port, database, command).await
+    }
+}
+
+impl ReplicaSet {
+    /// A set of the test's own; `None`, said aloud, without a mongod.
+    pub(crate) async fn own(members: usize) -> Option<Self> {
+        let set = Self::start(members).await;
+        if set.is_none() {
+            super::skipped("no mongod");
+        }
+        set
+    }
+
+    /// Starts a set of this many members and waits for its primary; `None`, unsaid, without a mongod.
+    pub(super) async fn start(members: usize) -> Option<Self> {
+        let program = program()?;
+        let mut set = Self { members: Vec::new() };
+        for _ in 0..members {
+            set.members.push(Mongod::start(&program).await);
+        }
+        let config = doc! {
+            "_id": "adda",
+            "members": (0i32..).zip(&set.members).map(|(id, member)| {
+                Bson::from(doc! { "_id": id, "host": member.host() })
+            }).collect::<Vec<_>>(),
+            // A failover is to take a second or two, not twelve.
+            "settings": { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 200 },
+        };
+        let started = set.members[0].ask("admin", doc! { "replSetInitiate": config }).await;
+        started.expect("a new set can be initiated");
+        set.primary().await;
+        Some(set)
+    }
+
+    /// Where it is reached, with a database name.
+    pub(crate) fn uri(&self) -> String {
+        self.uri_of("adda")
+    }
+
+    /// Where it is reached, with this database name.
+    pub(crate) fn uri_of(&self, database: &str) -> String {
+        let hosts: Vec<_> = self.members.iter().map(Mongod::host).collect();
+        format!("mongodb://{}/{database}?replicaSet=adda", hosts.join(","))
+    }
+
+    /// Which member is primary now; waits until there is one.
+    pub(crate) async fn primary(&self) -> usize {
+        let found = std::cell::Cell::new(0);
+        let there = until(async || {
+            for (index, member) in self.members.iter().enumerate() {
+                let hello = member.ask("admin", doc! { "hello": 1 }).await;
+                if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
+                    found.set(index);
+                    return true;
+                }
+            }
+            false
+        });
+        assert!(there.await, "the replica set has no primary");
+        found.get()
+    }
+
+    /// Ends a member as `kill -9` does.
+    pub(crate) fn kill(&mut self, member: usize) {
+        self.members[member].process.kill();
+    }
+
+    /// Stops a member where it stands, as a machine that hangs.
+    pub(crate) fn pause(&self, member: usize) {
+        self.members[member].process.pause();
+    }
+
+    /// Lets a paused member go on, not knowing that time has passed.
+    pub(crate) fn resume(&self, member: usize) {
+        self.members[member].process.resume();
+    }
+
+    /// Starts a killed member again, on its own data.
+    pub(crate) async fn restart(&mut self, member: usize) {
+        let member = &mut self.members[member];
+        member.process.kill();
+        let program = program().expect("it was there before");
+        member.process = run(&program, member.port).await.expect("mongod starts again");
+    }
+
+    /// Has the primary step down, even if no other is ready to take over.
+    pub(crate) async fn step_down(&self) {
+        let primary = &self.members[self.primary().await];
+        let command =
+            doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 2, "force": true };
+        primary.ask("admin", command).await.expect("the primary steps down");
+    }
+}
+
+/// Runs a mongod on this port until it takes connections; `None` if it ended instead.
+async fn run(program: &Path, port: u16) -> Option<Process> {
+    let dir = folder(&format!("mongod-{port}"));
+    let (number, path) = (port.to_string(), dir.display().to_string());
+    #[rustfmt::skip]
+    let args = [
+        "--replSet", "adda", "--port", &number, "--bind_ip", "127.0.0.1", "--dbpath", &path,
+        "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "200", "--nounixsocket",
+        "--setParameter", "diagnosticDataCollectionEnabled=false",
+    ];
+    let process = Mutex::new(Process::start(program, &args, &dir.join("log")));
+    let up = until(async || process.lock().has_ended() || answers(port).await).await;
+    assert!(up, "mongod did not come up; see {path}/log");
+    let mut process = process.into_inner();
+    (!process.has_ended()).then_some(process)
+}
+
+async fn ask(port: u16, database: &str, command: Document) -> mongodb::error::Result<Document> {
+    let uri = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
+    let mut options = ClientOptions::parse(uri).await?;
+    // One that is paused takes the connection and never answers.
+    options.server_selection_timeout = Some(Duration::from_secs(1));
+    options.connect_timeout = Some(Duration::from_secs(1));
+    let client = Client::with_options(options)?;
+    let answer = client.database(database).run_command(command).await;
+    client.shutdown().immediate(true).await;
+    answer
+}
+
+async fn answers(port: u16) -> bool {
+    tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+}
