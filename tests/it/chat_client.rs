@@ -173,6 +173,7 @@ fn what_one_types_appears_at_the_other_also_after_the_server_was_killed() {
     bob.wait_until("three", |lines| said(lines, "alice").contains(&"three".into()).then_some(()));
     alice.types("last");
     bob.wait_for(" alice: last");
+    alice.wait_for("✓✓ (seen) last");
     assert_eq!(bob.said_by("alice"), ["hello", "one", "two", "three", "last"]);
     assert_eq!(alice.said_by("bob"), ["hi alice", "and I say four"]);
     assert_eq!(alice.said_by("alice"), ["hello", "one", "two", "three", "last"]);
