@@ -85,7 +85,7 @@ impl Engine {
             self.ready(&ready)?;
         }
         for (what, trouble) in next.answered {
-            self.answered(what, trouble);
+            self.answered(what, trouble.as_ref());
         }
         for (id, why) in next.failed {
             let text = outbox::get(self.disk.db(), &id)?.map(|row| row.text).unwrap_or_default();
@@ -145,8 +145,8 @@ impl Engine {
         let Line::Up(live) = &mut self.line else { return };
         let Some(at) = millis(at) else { return };
         let left = at.since(now);
-        let before = REFRESH_BEFORE.min(left / 2);
-        live.token_due = Some(Instant::now() + (left - before).max(Duration::from_secs(1)));
+        let ahead = left.saturating_sub(REFRESH_BEFORE).max(left / 2);
+        live.token_due = Some(Instant::now() + ahead.max(Duration::from_secs(1)));
     }
 }
 

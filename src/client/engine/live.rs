@@ -24,10 +24,10 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What has come by the line.
 pub(super) enum Happened {
-    Opened(Result<Opened, Trouble>),
+    Opened(Box<Result<Opened, Trouble>>),
     Frames(Vec<ConnectResponse>),
     Ended(Trouble),
-    Job(Job),
+    Job(Box<Job>),
 }
 
 /// A command that waits for its Ack.
@@ -126,7 +126,7 @@ impl Live {
                 }
                 Happened::Frames(good)
             }
-            Some(job) = self.jobs.next() => Happened::Job(job),
+            Some(job) = self.jobs.next() => Happened::Job(Box::new(job)),
         }
     }
 
@@ -221,7 +221,7 @@ impl Line {
     pub(super) async fn next(&mut self) -> Happened {
         match self {
             Self::Down(_) => std::future::pending().await,
-            Self::Opening(opening) => Happened::Opened(opening.await),
+            Self::Opening(opening) => Happened::Opened(Box::new(opening.await)),
             Self::Up(live) => live.next().await,
         }
     }

@@ -181,12 +181,11 @@ impl Engine {
 
     fn happened(&mut self, happened: Happened) -> Result<(), End> {
         match happened {
-            Happened::Opened(Ok(opened)) => {
-                self.line = Line::Up(Box::new(Live::new(opened)));
-                Ok(())
-            }
-            Happened::Opened(Err(trouble)) => {
-                self.down(trouble);
+            Happened::Opened(came) => {
+                match *came {
+                    Ok(opened) => self.line = Line::Up(Box::new(Live::new(opened))),
+                    Err(trouble) => self.down(trouble),
+                }
                 Ok(())
             }
             Happened::Frames(frames) => self.frames(frames),
@@ -194,7 +193,7 @@ impl Engine {
                 self.cut(trouble);
                 Ok(())
             }
-            Happened::Job(job) => self.job_done(job),
+            Happened::Job(job) => self.job_done(*job),
         }
     }
 

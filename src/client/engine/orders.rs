@@ -32,7 +32,7 @@ impl Engine {
     pub(super) fn order(&mut self, order: Order) -> Result<(), End> {
         match order {
             Order::Open { place, answer } => {
-                let screen = self.open(place)?;
+                let screen = self.open(&place)?;
                 drop(answer.send(screen));
             }
             Order::Say { place, text, answer } => {
@@ -60,14 +60,14 @@ impl Engine {
         Ok(())
     }
 
-    fn open(&mut self, place: Place) -> Result<Screen, End> {
-        match self.chat_of(&place)? {
+    fn open(&mut self, place: &Place) -> Result<Screen, End> {
+        match self.chat_of(place)? {
             Some(chat) => {
                 self.screen.insert(chat.clone(), OnScreen::default());
                 self.show(&chat)?;
             }
             None => {
-                if let Place::Peer(peer) = &place
+                if let Place::Peer(peer) = place
                     && self.peers.insert(peer.clone())
                     && matches!(&self.line, Line::Up(live) if live.ready)
                 {
@@ -75,8 +75,8 @@ impl Engine {
                 }
             }
         }
-        let chat = self.view_of(&place)?;
-        let tail = self.newest(&place, TAIL)?;
+        let chat = self.view_of(place)?;
+        let tail = self.newest(place, TAIL)?;
         Ok(Screen { chat, tail })
     }
 

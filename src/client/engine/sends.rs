@@ -43,9 +43,9 @@ impl Engine {
     }
 
     /// A command has its answer: what waited for it may go on, at once or after a pause.
-    pub(super) fn answered(&mut self, what: InFlight, trouble: Option<Trouble>) {
+    pub(super) fn answered(&mut self, what: InFlight, trouble: Option<&Trouble>) {
         let Line::Up(live) = &mut self.line else { return };
-        let pause = match &trouble {
+        let pause = match trouble {
             Some(Trouble::Wait(pause, _)) => {
                 Some(Instant::now() + about(*pause, rand::random()).max(*pause))
             }
@@ -60,7 +60,7 @@ impl Engine {
             }
             InFlight::Receipts { chat, kind, .. } => {
                 live.receipts_sent.remove(&(chat.clone(), kind));
-                match (pause, &trouble) {
+                match (pause, trouble) {
                     (Some(at), _) => {
                         live.receipts_due.insert((chat, kind), at);
                     }

@@ -6,11 +6,12 @@ use tokio::time::Instant;
 
 use super::live::InFlight;
 use super::{End, Engine, Line, view};
-use crate::client::apply::Effects;
+use crate::client::apply::{Effects, peer};
 use crate::client::disk::sets::Kind;
 use crate::client::disk::{chats, messages, outbox};
 use crate::client::merge::Presence;
 use crate::client::news::News;
+use crate::client::{Place, Shown};
 use crate::proto::JoinChat;
 use crate::proto::connect_request::Command;
 
@@ -72,8 +73,22 @@ impl Engine {
         let first = held.floor.max(screen.told_to + 1);
         screen.told_to = held.solid;
         let shown = view::range(self.disk.db(), &self.me, chat, first, held.solid)?;
-        if !shown.is_empty() {
-            self.tell(News::Messages(shown));
+        if shown.is_empty() {
+            return Ok(());
+        }
+        self.ask_presence(chat, &shown)?;
+        self.tell(News::Messages(shown));
+        Ok(())
+    }
+
+    /// Presence shows once the other has written: with the first message it is asked for.
+    fn ask_presence(&mut self, chat: &str, new: &[Shown]) -> Result<(), End> {
+        let Some(kept) = chats::get(self.disk.db(), chat)? else { return Ok(()) };
+        let Some(peer) = peer(&self.me, &kept) else { return Ok(()) };
+        let wrote = new.iter().any(|shown| shown.sender_id == peer);
+        if wrote && !self.presence.contains_key(peer) {
+            self.presence.insert(peer.to_owned(), Presence::default());
+            self.ask_chat(chat.to_owned());
         }
         Ok(())
     }
@@ -107,8 +122,7 @@ impl Engine {
     }
 
     fn is_awaited(&self, chat: &crate::proto::Chat) -> bool {
-        let peer = crate::client::apply::peer(&self.me, chat);
-        peer.is_some_and(|peer| self.peers.contains(peer))
+        peer(&self.me, chat).is_some_and(|peer| self.peers.contains(peer))
     }
 
     /// Has a chat on screen, also in the eyes of the server.
@@ -160,11 +174,7 @@ impl Engine {
     }
 
     /// The newest of what is held, and what waits, oldest first.
-    pub(super) fn newest(
-        &mut self,
-        place: &crate::client::Place,
-        count: u32,
-    ) -> Result<Vec<crate::client::Shown>, End> {
+    pub(super) fn newest(&mut self, place: &Place, count: u32) -> Result<Vec<Shown>, End> {
         let db = self.disk.db();
         let mut shown = Vec::new();
         let chat = self.chat_of(place)?;
@@ -178,7 +188,7 @@ impl Engine {
                 screen.told_to = screen.told_to.max(held.solid);
             }
         }
-        let place = chat.map_or_else(|| place.clone(), crate::client::Place::Chat);
+        let place = chat.map_or_else(|| place.clone(), Place::Chat);
         let waiting = outbox::of(db, &place)?;
         shown.extend(waiting.into_iter().map(|row| view::waiting(&self.me, &place, row)));
         Ok(shown)

@@ -184,7 +184,11 @@ impl Screen {
             let rows = self.rows_of(&text);
             (text, rows)
         });
-        let status = self.status_text();
+        let status = match &self.status {
+            Some(_) => self.status_text(),
+            // What is printed ends its line: from one line further up, that changes nothing.
+            None => "\x1b[1A\n".to_owned(),
+        };
         self.print(erase + &status);
     }
 

@@ -162,7 +162,8 @@ impl View {
         let before = self.presence.replace(presence);
         let same = before.is_some_and(|before| before.online == presence.online);
         let unknown = !presence.online && presence.at.is_none();
-        if !same && !(before.is_none() && unknown) {
+        let news = !same && (before.is_some() || !unknown);
+        if news {
             let text = self.screen.paper.presence(user, presence, self.clock.now());
             self.screen.aside(&text);
         }
@@ -184,7 +185,7 @@ impl View {
     /// Shows what is heard; answers what of it the user sees.
     fn heard(&mut self, news: News) -> Vec<u32> {
         match news {
-            News::Link(link) => self.heard_link(link),
+            News::Link(link) => self.heard_link(&link),
             News::Chat(chat) => {
                 let known = self.chat_id();
                 if known.is_none_or(|known| known == chat.chat_id) || self.is_peer(&chat) {
@@ -302,9 +303,9 @@ impl View {
         }
     }
 
-    fn heard_link(&mut self, link: Link) {
+    fn heard_link(&mut self, link: &Link) {
         let before = self.link.replace(link.clone());
-        match (&link, before) {
+        match (link, before) {
             (Link::Over(why), _) => self.screen.aside(&format!("not connected: {why}")),
             (Link::Up, Some(_)) if self.screen.is_pipe() => self.screen.aside("connected"),
             (Link::Down(why), _) if self.screen.is_pipe() => {

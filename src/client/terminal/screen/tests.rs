@@ -80,7 +80,7 @@ fn the_status_stays_below_all_lines() {
     screen.aside("x");
     assert_eq!(kept.take(), "\x1b[1A\r\x1b[Jx\nbob is typing …\n");
     screen.status(None);
-    assert_eq!(kept.take(), "\x1b[1A\r\x1b[J");
+    assert_eq!(kept.take(), "\x1b[1A\r\x1b[J\x1b[1A\n");
 }
 
 #[test]
