@@ -231,11 +231,17 @@ pub struct ChatArgs {
     pub name: String,
 
     /// Talks with this user.
-    #[arg(long, value_name = "USER", required_unless_present = "chat", conflicts_with = "chat")]
+    #[arg(
+        long,
+        env = "ADDA_WITH",
+        value_name = "USER",
+        required_unless_present = "chat",
+        conflicts_with = "chat"
+    )]
     pub with: Option<String>,
 
     /// Talks in this chat, as /chats lists them: a group, say.
-    #[arg(long = "in", id = "chat", value_name = "CHAT_ID")]
+    #[arg(long = "in", id = "chat", env = "ADDA_IN", value_name = "CHAT_ID")]
     pub chat: Option<String>,
 
     /// Your token. Unset: a development server gives one.
