@@ -82,7 +82,7 @@ impl Error {
     }
 
     /// A field that is over its limit; the limit is told as `limit`.
-    pub fn over_limit(field: &'static str, limit: impl ToString, what: &str) -> Self {
+    pub fn over_limit(field: &'static str, limit: impl std::fmt::Display, what: &str) -> Self {
         let limit = limit.to_string();
         let mut error = Self::field(field, format!("at most {limit} {what}"));
         error.metadata.push(("limit", limit));

@@ -20,7 +20,8 @@ pub fn init(log: Log) -> Result<(), TryInitError> {
         LogLevel::Trace => "trace",
     };
     let libraries = if log.level == LogLevel::Error { "error" } else { "warn" };
-    let filter = EnvFilter::new(format!("{libraries},adda={level}"));
+    // fred warns at each attempt while Redis is away; the bus says it once.
+    let filter = EnvFilter::new(format!("{libraries},fred=error,adda={level}"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

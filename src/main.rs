@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use adda::auth::Signer;
+use adda::client::terminal;
 use adda::clock::SystemClock;
-use adda::config::args::{ServeArgs, TokenArgs};
+use adda::config::args::{ChatArgs, ServeArgs, TokenArgs};
 use adda::config::{Cli, Command, Config, EXIT_USAGE, Refused};
 use adda::server::{Node, StartError};
 use clap::Parser;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve(&args),
         Command::Token(args) => token(&args),
+        Command::Chat(args) => chat(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,6 +74,18 @@ fn token(args: &TokenArgs) -> Result<(), Failure> {
     let (token, _) = signer.sign(&user, args.name.as_deref(), args.ttl, &SystemClock);
     say(&token);
     Ok(())
+}
+
+fn chat(args: &ChatArgs) -> Result<(), Failure> {
+    let (options, place) = args.check(|name| std::env::var_os(name))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of("cannot start", error))?;
+    let done = runtime.block_on(terminal::run(options, place, Arc::new(SystemClock)));
+    // Whoever still reads the terminal is not waited for.
+    runtime.shutdown_background();
+    done.map_err(|error| Failure::Other(error.to_string()))
 }
 
 fn serve(args: &ServeArgs) -> Result<(), Failure> {
@@ -103,7 +117,8 @@ async fn run(config: Config) -> Result<(), Failure> {
 fn welcome(config: &Config, addr: std::net::SocketAddr) {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let next = if config.dev {
-        "adda chat --as alice --with bob".to_owned()
+        let program = std::env::args().next().unwrap_or_else(|| "adda".to_owned());
+        format!("{program} chat --as alice --with bob")
     } else {
         format!("curl {scheme}://{addr}/readyz")
     };

@@ -49,7 +49,9 @@ pub enum BusEvent {
         payload: Bytes,
     },
     /// Envelopes may have been lost, or are being lost, since this time by the node's clock.
-    /// Told at once when noticed, again when more is lost, and while it lasts.
+    /// Told at once when noticed, again when more is lost, and while it lasts: after each loss at
+    /// least once, and before [`BusEvent::Hearing`]. So who reads the store at each `Deaf` misses
+    /// nothing; and who remembers when it read last need not go back further than that.
     Deaf {
         /// The last time all was known to be well.
         since: Timestamp,
@@ -110,11 +112,12 @@ pub trait Bus: Send + Sync + 'static {
     /// Whether this node is deaf now.
     fn is_deaf(&self) -> bool;
 
-    /// Writes places and renews their leases, in one batch. Answers how many were not there
-    /// before.
+    /// Writes places and renews their leases, in one batch. A session of a node has one place: what
+    /// else was known of it makes way. Answers of how many sessions nothing was there before,
+    /// lapsed or not.
     async fn renew(&self, places: &[(UserId, Place)]) -> Result<usize>;
 
-    /// Takes places away. One that is not there is no error.
+    /// Takes the places of these sessions away. One that is not there is no error.
     async fn remove(&self, places: &[(UserId, Place)]) -> Result<()>;
 
     /// Where these users' devices are, in the order asked. Holds places whose lease ran out less
@@ -171,7 +174,8 @@ pub enum OpenError {
     Bus(#[from] BusError),
 }
 
-/// Opens the bus that a URL names. A Redis that is away is no error: the node starts deaf.
+/// Opens the bus that a URL names. A Redis that is away is no error: after a second the node starts
+/// deaf.
 pub async fn open(
     options: BusOptions,
     clock: Arc<dyn Clock>,

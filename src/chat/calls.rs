@@ -41,7 +41,7 @@ fn unreachable() -> Error {
     Error::new(Reason::NodeUnreachable, "the node of this session cannot be reached from here")
 }
 
-/// Reads the session_id of a call.
+/// Reads the `session_id` of a call.
 pub fn session_id(raw: &str) -> Result<SessionId> {
     if raw.is_empty() {
         return Err(Error::field("session_id", "must be set"));

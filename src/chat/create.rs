@@ -1,4 +1,4 @@
-//! Making chats: a direct one is found or made, a group is made once per client_chat_id.
+//! Making chats: a direct one is found or made, a group is made once per `client_chat_id`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Service {
             key: Some(format!("d|{a}|{b}")),
             id,
             content_hash: self.sealer.content_hash(&[b"direct"]),
-            chat: self.shared(id, ChatKind::Direct, String::new(), user, 2),
+            chat: shared(id, ChatKind::Direct, String::new(), user, 2),
             members: vec![(user.clone(), Role::Member), (other.clone(), Role::Member)],
             note: None,
         };
@@ -100,24 +100,11 @@ impl Service {
                 .then(|| format!("g|{user}|{}", draft.client_chat_id)),
             id,
             content_hash,
-            chat: self.shared(id, ChatKind::Group, title, user, count),
+            chat: shared(id, ChatKind::Group, title, user, count),
             members,
             note: Some(self.group_created(id, user)),
         };
         Ok((new, others))
-    }
-
-    fn shared(&self, id: ChatId, kind: ChatKind, title: String, by: &UserId, count: u32) -> Chat {
-        Chat {
-            id,
-            kind,
-            title,
-            avatar_url: String::new(),
-            created_by: by.clone(),
-            member_count: count,
-            revision: 1,
-            deleted_at: None,
-        }
     }
 
     fn group_created(&self, chat: ChatId, by: &UserId) -> NewMessage {
@@ -209,4 +196,18 @@ fn others(user: &UserId, raw: &[String]) -> Result<Vec<UserId>> {
         }
     }
     Ok(others.into_iter().collect())
+}
+
+/// What all members share of a new chat.
+fn shared(id: ChatId, kind: ChatKind, title: String, by: &UserId, count: u32) -> Chat {
+    Chat {
+        id,
+        kind,
+        title,
+        avatar_url: String::new(),
+        created_by: by.clone(),
+        member_count: count,
+        revision: 1,
+        deleted_at: None,
+    }
 }

@@ -126,7 +126,8 @@ enum Need {
     FirstLook(Seq),
     Members,
     Introduction(Arc<Roster>, Seq),
-    Hole(Seq, Seq),
+    /// What follows this is not there yet.
+    Hole(Seq),
 }
 
 impl Service {
@@ -149,15 +150,15 @@ impl Service {
             feed.waiting.clear();
             return;
         }
-        if !feed.busy && !matches!(self.pump(chat, feed), Need::Nothing) {
+        if !feed.busy && !matches!(self.pump(chat, feed, None), Need::Nothing) {
             feed.busy = true;
             let service = Arc::clone(self);
             self.run(service.pump_slowly(chat));
         }
     }
 
-    /// Hands on what can be without reading.
-    fn pump(&self, chat: ChatId, feed: &mut Feed) -> Need {
+    /// Hands on what can be without reading more than `read`, the members as just read.
+    fn pump(&self, chat: ChatId, feed: &mut Feed, read: Option<&Arc<Roster>>) -> Need {
         while let Some((&seq, _)) = feed.waiting.first_key_value() {
             let handed = match feed.handed {
                 Some(handed) => handed,
@@ -165,10 +166,12 @@ impl Service {
                 None => return Need::FirstLook(seq),
             };
             if seq > handed + 1 {
-                return Need::Hole(handed, seq);
+                return Need::Hole(handed);
             }
             if seq == handed + 1 {
-                let Some(roster) = self.rosters.at_hand(chat) else { return Need::Members };
+                let read = || read.filter(|roster| self.rosters.is_good(roster)).cloned();
+                let roster = self.rosters.at_hand(chat).or_else(read);
+                let Some(roster) = roster else { return Need::Members };
                 if self.is_new_to_someone_here(&roster, seq) {
                     return Need::Introduction(roster, seq);
                 }
@@ -185,44 +188,67 @@ impl Service {
     /// Reads what the feed needs, and goes on until nothing is missing.
     async fn pump_slowly(self: Arc<Self>, chat: ChatId) {
         let mut failures = 0;
+        let mut read = None;
         loop {
             let need = {
                 let mut shard = self.feeds.shard(chat).lock();
                 let feed = shard.entry(chat).or_default();
-                let need = self.pump(chat, feed);
+                let need = self.pump(chat, feed, read.as_ref());
                 if matches!(need, Need::Nothing) {
                     feed.busy = false;
                     return;
                 }
                 need
             };
-            if let Err(error) = self.satisfy(chat, need).await {
-                failures += 1;
-                tracing::warn!(%chat, %error, failures, "cannot read what a chat's feed lacks");
-                tokio::time::sleep(Duration::from_secs(1).min(HOLE_PATIENCE * failures)).await;
+            match self.satisfy(chat, need).await {
+                Ok(roster) => read = roster.or(read),
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(%chat, %error, failures, "cannot read what a chat's feed lacks");
+                    tokio::time::sleep(Duration::from_secs(1).min(HOLE_PATIENCE * failures)).await;
+                }
             }
         }
     }
 
-    async fn satisfy(self: &Arc<Self>, chat: ChatId, need: Need) -> store::Result<()> {
+    /// Reads what is needed; the members, if it was them.
+    async fn satisfy(
+        self: &Arc<Self>,
+        chat: ChatId,
+        need: Need,
+    ) -> store::Result<Option<Arc<Roster>>> {
         match need {
             Need::Nothing => {}
             Need::Members => {
-                if self.rosters.get(chat).await?.is_none() {
+                let roster = self.rosters.get(chat).await?;
+                if roster.is_none() {
                     self.skip(chat);
                 }
+                return Ok(roster);
             }
             Need::FirstLook(seq) => self.first_look(chat, seq).await?,
             Need::Introduction(roster, seq) => self.introduce(chat, &roster, seq).await?,
-            Need::Hole(handed, seq) => {
+            Need::Hole(handed) => {
                 tokio::time::sleep(HOLE_PATIENCE).await;
-                if self.feeds.reached(chat) == handed {
-                    let limit = (seq - handed - 1).min(super::limits::LOG_PAGE);
-                    let found = self.store.history(chat, Span::After(handed), 1, limit).await?;
-                    self.fill(chat, &found);
-                }
+                self.fill_holes(chat, handed).await?;
             }
         }
+        Ok(None)
+    }
+
+    /// Reads all that lacks below the last message that waits, unless the bus has brought what
+    /// follows `handed`. All holes at once: while the bus is away every other message may be
+    /// behind one, and each would wait by itself.
+    async fn fill_holes(&self, chat: ChatId, handed: Seq) -> store::Result<()> {
+        let last = {
+            let shard = self.feeds.shard(chat).lock();
+            let waiting = shard.get(&chat).filter(|feed| feed.handed == Some(handed));
+            waiting.and_then(|feed| feed.waiting.last_key_value().map(|(&seq, _)| seq))
+        };
+        let Some(last) = last else { return Ok(()) };
+        let limit = (last - 1).saturating_sub(handed).min(super::limits::LOG_PAGE);
+        let found = self.store.history(chat, Span::After(handed), 1, limit).await?;
+        self.fill(chat, &found);
         Ok(())
     }
 

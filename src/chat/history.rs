@@ -5,9 +5,9 @@ use prost::Message as _;
 use super::Service;
 use super::access::chat_id;
 use super::limits::{CHANGE_OVERLAP, MAX_PAGE_BYTES};
-use super::seal::Purpose;
+use super::seal::{Purpose, armour, bad_token, unarmour};
 use crate::clock::Timestamp;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::model::{ChatId, Seq, UserId};
 use crate::proto;
 use crate::store::{ChangeCursor, Span};
@@ -71,11 +71,6 @@ impl Anchor {
     }
 }
 
-/// That a token is of no use.
-pub(super) fn bad_token() -> Error {
-    Error::new(Reason::PageTokenInvalid, "not a page_token of this list: begin at the first page")
-}
-
 impl Service {
     /// One page, and the token of the next; empty: no more that way.
     pub async fn list_messages(
@@ -132,13 +127,13 @@ impl Service {
                 Some(anchor) => Ok(anchor),
             };
         }
-        let token = super::inbox::unarmour(&page.token).ok_or_else(bad_token)?;
+        let token = unarmour(&page.token).ok_or_else(bad_token)?;
         let body = self.sealer.open(user, Purpose::History(chat), &token).ok_or_else(bad_token)?;
         Anchor::decode(body).ok_or_else(bad_token)
     }
 
     fn page_token(&self, user: &UserId, chat: ChatId, anchor: Anchor) -> String {
-        super::inbox::armour(&self.sealer.seal(user, Purpose::History(chat), &anchor.encode()))
+        armour(&self.sealer.seal(user, Purpose::History(chat), &anchor.encode()))
     }
 }
 

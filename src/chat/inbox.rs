@@ -5,14 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use prost::Message as _;
 
 use super::Service;
-use super::history::bad_token;
 use super::limits::MAX_PAGE_BYTES;
-use super::seal::Purpose;
+use super::seal::{Purpose, armour, bad_token, unarmour};
 use super::text;
 use super::unread;
 use super::view::{Listed, Row, updated_at};
@@ -37,16 +34,6 @@ pub struct InboxPage {
     pub next_page_token: String,
     /// On the first page: unread in all chats.
     pub total_unread: Option<u32>,
-}
-
-/// Bytes as text that can stand anywhere.
-pub(super) fn armour(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// The bytes again; `None` for what [`armour`] never made.
-pub(super) fn unarmour(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 impl Service {
@@ -77,12 +64,11 @@ impl Service {
         rows.retain(|row| !given.contains(&mark(row.chat.id)));
         let mut more = rows.len() > size;
         rows.truncate(size);
-        let counts = match &total {
-            Some(counts) => counts.clone(),
-            None => {
-                let (places, heads) = parts(&rows);
-                self.count_all(user, &places, &heads).await?
-            }
+        let counts = if let Some(counts) = &total {
+            counts.clone()
+        } else {
+            let (places, heads) = parts(&rows);
+            self.count_all(user, &places, &heads).await?
         };
         for row in &mut rows {
             row.unread = counts.get(&row.chat.id).copied().unwrap_or(0);

@@ -70,9 +70,7 @@ impl Service {
     }
 
     fn removed_meanwhile(&self, places: &[(UserId, Place)]) -> Vec<(UserId, Place)> {
-        let left = |place: &Place| {
-            self.hub.session(place.session).is_none_or(|listener| listener.place() != *place)
-        };
+        let left = |place: &Place| self.hub.session(place.session).is_none();
         places.iter().filter(|(_, place)| left(place)).cloned().collect()
     }
 

@@ -2,29 +2,29 @@
 
 use std::time::Duration;
 
-/// Bytes of a message's text after normalisation: a long letter, not a file. FIELD_INVALID.
+/// Bytes of a message's text after normalisation: a long letter, not a file. `FIELD_INVALID`.
 pub const MAX_TEXT_BYTES: usize = 8 * 1024;
-/// Marks that combine with one character: no writing system needs more. FIELD_INVALID.
+/// Marks that combine with one character: no writing system needs more. `FIELD_INVALID`.
 pub const MAX_COMBINING_MARKS: usize = 30;
-/// Characters of a title. FIELD_INVALID.
+/// Characters of a title. `FIELD_INVALID`.
 pub const MAX_TITLE_CHARS: usize = 128;
-/// Characters of an id that a client chooses. FIELD_INVALID.
+/// Characters of an id that a client chooses. `FIELD_INVALID`.
 pub const MAX_CLIENT_ID_CHARS: usize = 64;
-/// Characters of a search of the inbox. FIELD_INVALID.
+/// Characters of a search of the inbox. `FIELD_INVALID`.
 pub const MAX_QUERY_CHARS: usize = 100;
-/// Runs in one acknowledgement, and in a member's set. FIELD_INVALID, TOO_MANY_RUNS.
+/// Runs in one acknowledgement, and in a member's set. `FIELD_INVALID`, `TOO_MANY_RUNS`.
 pub const MAX_RUNS: usize = crate::model::MAX_RUNS;
 /// Members up to which a chat has ticks, receipts of others and presence: above, a message would
 /// cause more receipts than anyone reads.
 pub const MAX_RECEIPT_MEMBERS: usize = 256;
-/// Chats a user can be in: the inbox is sorted at each call. TOO_MANY_CHATS.
+/// Chats a user can be in: the inbox is sorted at each call. `TOO_MANY_CHATS`.
 pub const MAX_CHATS: usize = 2_000;
 /// Chats one session may have on screen; the one joined first gives way.
 pub const MAX_JOINED_CHATS: usize = 32;
 /// Commands of one stream that wait for their Ack: enough to keep a fast link full; beyond it
 /// the server reads no further.
 pub const MAX_COMMANDS_IN_FLIGHT: usize = 256;
-/// Live streams of one user, over all nodes. TOO_MANY_SESSIONS.
+/// Live streams of one user, over all nodes. `TOO_MANY_SESSIONS`.
 pub const MAX_SESSIONS: usize = 20;
 /// What a session may be told before its task has looked: a full one is a slow consumer.
 pub const SESSION_INBOX: usize = 1_024;
@@ -59,7 +59,7 @@ pub const COMPARE_EVERY: Duration = Duration::from_secs(300);
 pub const RECEIPT_GATHER: Duration = Duration::from_millis(250);
 /// The same in chats above [`MAX_RECEIPT_MEMBERS`].
 pub const RECEIPT_GATHER_LARGE: Duration = Duration::from_secs(10);
-/// Members with receipts waiting to be written. STORE_UNAVAILABLE beyond it.
+/// Members with receipts waiting to be written. `STORE_UNAVAILABLE` beyond it.
 pub const RECEIPT_QUEUE: usize = 16_384;
 /// A hole in a chat waits this long for the bus before it is read from the store.
 pub const HOLE_PATIENCE: Duration = Duration::from_millis(100);
@@ -73,16 +73,16 @@ pub const TYPING_LAPSE: Duration = Duration::from_secs(5);
 pub const TYPING_PAUSE: Duration = Duration::from_secs(1);
 /// Users typing at once on one node; more are dropped in silence.
 pub const TYPING_QUEUE: usize = 8_192;
-/// Direct chats, highest in the inbox, whose presence a session is told after CaughtUp, and users
+/// Direct chats, highest in the inbox, whose presence a session is told after `CaughtUp`, and users
 /// it is kept informed of after a crash.
 pub const MAX_WATCHED: usize = 200;
 /// How often the presence of users on silent nodes is read again.
 pub const PRESENCE_SWEEP: Duration = Duration::from_secs(10);
-/// How long a stream may take to say Hello. TIMED_OUT.
+/// How long a stream may take to say Hello. `TIMED_OUT`.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long presence may take before a stream opens without it.
 pub const PRESENCE_WITHIN: Duration = Duration::from_secs(1);
-/// How long another node may take to answer for one of its sessions. NODE_UNREACHABLE.
+/// How long another node may take to answer for one of its sessions. `NODE_UNREACHABLE`.
 pub const NODE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// How long a closed stream may take to hand its last frames to the network.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -90,5 +90,5 @@ pub const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
 /// Bytes of a resume token that is looked at; a longer one is a GAP.
 pub const MAX_RESUME_TOKEN: usize = 32 * 1024;
-/// Characters of a `client` in Hello. FIELD_INVALID.
+/// Characters of a `client` in Hello. `FIELD_INVALID`.
 pub const MAX_CLIENT_NAME_CHARS: usize = 128;

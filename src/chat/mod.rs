@@ -107,6 +107,7 @@ impl Service {
         service.run(Arc::clone(&service).write_receipts(marks));
         service.run(Arc::clone(&service).watch_typing(lapses));
         service.run(Arc::clone(&service).listen());
+        service.run(Arc::clone(&service).make_good());
         service.run(Arc::clone(&service).keep_presence());
         Ok(service)
     }

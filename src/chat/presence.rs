@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
 use crate::proto::{self, node};
-use crate::store;
+use crate::store::{self, WrittenBy};
 use crate::wire::{self, Told};
 
 /// Who hears of a user coming and going.
@@ -66,7 +66,7 @@ impl Service {
         }
         match tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(users)).await {
             Ok(Ok(found)) if found.len() == users.len() => found,
-            Ok(Ok(_)) | Ok(Err(_)) | Err(_) => vec![Vec::new(); users.len()],
+            Ok(Ok(_) | Err(_)) | Err(_) => vec![Vec::new(); users.len()],
         }
     }
 
@@ -94,14 +94,11 @@ impl Service {
         let user = &listener.who.user;
         let before = self.places(user).await;
         let now = self.clock.now();
-        let new = Place { foreground: !back, since: now, ..old.clone() };
+        let new = Place { foreground: !back, since: now, ..old };
         listener.set_place(new.clone());
-        // Where presence is away the next renewal writes it.
-        let both = async {
-            self.bus.renew(&[(user.clone(), new)]).await?;
-            self.bus.remove(&[(user.clone(), old)]).await
-        };
-        drop(tokio::time::timeout(PRESENCE_WITHIN, both).await);
+        // It takes the place of the old one; where presence is away the next renewal writes it.
+        let place = [(user.clone(), new)];
+        drop(tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&place)).await);
         drop(ended);
         if back {
             self.note_last_active(user, now).await;
@@ -230,7 +227,7 @@ impl Service {
         let chats = self.store.chats(&chats).await?;
         let of = |kind| chats.iter().filter(move |chat| chat.kind == kind);
         let direct: Vec<ChatId> = of(ChatKind::Direct).map(|chat| chat.id).collect();
-        let written = self.store.written_in(user, &direct).await?;
+        let written = self.store.written_in(WrittenBy::User(user.clone()), &direct).await?;
         let pairs = self.store.pairs(&written).await?;
         let users = pairs.into_iter().map(|m| m.user).filter(|other| other != user).collect();
         let groups = of(ChatKind::Group)
@@ -257,10 +254,11 @@ impl Service {
         chats: &[ChatId],
     ) -> store::Result<()> {
         let direct = &chats[..chats.len().min(MAX_WATCHED)];
-        let peers: Vec<(ChatId, UserId)> =
-            peers(&listener.who.user, self.store.pairs(direct).await?);
-        let users: Vec<UserId> =
-            self.store.wrote(&peers).await?.into_iter().map(|(_, user)| user).collect();
+        let user = &listener.who.user;
+        let written = WrittenBy::AnyoneBut(user.clone());
+        let written = self.store.written_in(written, direct).await?;
+        let peers = peers(user, self.store.pairs(&written).await?);
+        let users: Vec<UserId> = peers.into_iter().map(|(_, user)| user).collect();
         self.show_online(listener, &users).await;
         Ok(())
     }
@@ -328,9 +326,9 @@ impl Service {
         direct: &[ChatId],
         members: &HashMap<ChatId, Vec<Member>>,
     ) -> Result<HashMap<ChatId, proto::Presence>> {
-        let pairs = direct.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
-        let peers = peers(user, pairs.collect());
-        let written = self.store.wrote(&peers).await?;
+        let written = self.store.written_in(WrittenBy::AnyoneBut(user.clone()), direct).await?;
+        let pairs = written.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
+        let written = peers(user, pairs.collect());
         let ids: Vec<UserId> = written.iter().map(|(_, peer)| peer.clone()).collect();
         let (users, places) = tokio::join!(self.users_by_id(&ids), self.places_of(&ids));
         let users = users?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
-use super::Service;
+use super::{Service, text};
 use crate::clock::Timestamp;
 use crate::model::UserId;
 
@@ -35,7 +35,8 @@ impl Service {
         if known.is_some_and(|known| known.0 == name && known.1 == picture) {
             return;
         }
-        match self.store.put_profile(user, name, picture, issued_at).await {
+        let Some(shown) = text::display_name(name) else { return };
+        match self.store.put_profile(user, &shown, picture, issued_at).await {
             Ok(_) => {
                 let profile = Arc::new((name.to_owned(), picture.to_owned()));
                 self.profiles.written.insert(user.clone(), profile);

@@ -4,11 +4,11 @@
 //! with the store; while it lasts, again every few seconds.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message as _;
+use tokio::sync::Notify;
 
 use super::Service;
 use super::feed::Sent;
@@ -23,14 +23,18 @@ use crate::wire::{self, Told};
 /// What is known of losses.
 #[derive(Debug, Default)]
 pub struct Deafness {
-    /// Since when something may be missing that was not read yet, and when it was last read.
+    /// What may be missing and was not wholly read yet.
     open: Mutex<Option<Gap>>,
+    /// The bus is heard again.
+    hearing: Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Gap {
+    /// Since when: changes may be missing from then on.
     since: Timestamp,
-    read_at: Option<Instant>,
+    /// The log was read until then.
+    read_to: Timestamp,
 }
 
 impl Service {
@@ -114,21 +118,26 @@ impl Service {
     /// Hears the bus until it ends.
     pub(super) async fn listen(self: Arc<Self>) {
         let Some(mut events) = self.bus.events() else { return };
+        while let Some(event) = events.recv().await {
+            match event {
+                BusEvent::Envelope { from, payload } => self.hear(&from, payload),
+                BusEvent::Deaf { since } => self.lost(since),
+                BusEvent::Hearing => self.deafness.hearing.notify_one(),
+            }
+        }
+    }
+
+    /// Makes good what was lost: at once when all is heard again, and every few seconds until
+    /// then.
+    pub(super) async fn make_good(self: Arc<Self>) {
         let mut again = tokio::time::interval(DEAF_READ_EVERY);
         again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(BusEvent::Envelope { from, payload }) => self.hear(&from, payload).await,
-                    Some(BusEvent::Deaf { since }) => self.lost(since),
-                    Some(BusEvent::Hearing) => self.catch_up(true).await,
-                    None => return,
-                },
-                _ = again.tick() => {
-                    self.feeds.sweep();
-                    self.catch_up(!self.bus.is_deaf()).await;
-                }
+                () = self.deafness.hearing.notified() => {}
+                _ = again.tick() => self.feeds.sweep(),
             }
+            self.catch_up(!self.bus.is_deaf()).await;
         }
     }
 
@@ -136,19 +145,18 @@ impl Service {
     pub(super) fn lost(&self, since: Timestamp) {
         tracing::warn!(since = since.0, "envelopes may have been lost; reading the log");
         let mut open = self.deafness.open.lock();
-        let earlier = open.map_or(since, |gap| gap.since.min(since));
-        *open = Some(Gap { since: earlier, read_at: None });
+        let gap = open.get_or_insert(Gap { since, read_to: since });
+        if since < gap.since {
+            *gap = Gap { since, read_to: since };
+        }
     }
 
     /// Reads what may have been missed. `healed`: nothing more is being lost, so sessions compare
     /// everything once and the gap is closed.
     async fn catch_up(self: &Arc<Self>, healed: bool) {
         let Some(gap) = *self.deafness.open.lock() else { return };
-        if !healed && gap.read_at.is_some_and(|at| at.elapsed() < DEAF_READ_EVERY) {
-            return;
-        }
-        let from = gap.since.minus(LOG_OVERLAP);
-        match self.read_log_since(from).await {
+        let now = self.clock.now();
+        match self.read_log_since(gap.read_to.minus(LOG_OVERLAP)).await {
             Ok(messages) => tracing::info!(messages, healed, "read the log after a loss"),
             Err(error) => {
                 tracing::warn!(%error, "cannot read the log after a loss; trying again");
@@ -156,22 +164,18 @@ impl Service {
             }
         }
         let mut open = self.deafness.open.lock();
-        if !healed {
-            if let Some(gap) = open.as_mut() {
-                gap.read_at = Some(Instant::now());
-            }
-            return;
-        }
-        if open.is_some_and(|now| now.since == gap.since) {
+        let Some(read) = open.as_mut().filter(|read| read.since == gap.since) else { return };
+        read.read_to = now;
+        if healed {
             *open = None;
             drop(open);
             for listener in self.hub.all() {
-                listener.deliver(Delivery::Compare(from));
+                listener.deliver(Delivery::Compare(gap.since.minus(LOG_OVERLAP)));
             }
         }
     }
 
-    async fn hear(self: &Arc<Self>, from: &NodeId, payload: Bytes) {
+    fn hear(self: &Arc<Self>, from: &NodeId, payload: Bytes) {
         use node::envelope::Body;
         let body = match node::Envelope::decode(payload) {
             Ok(envelope) => envelope.body,
@@ -181,10 +185,13 @@ impl Service {
             }
         };
         match body {
-            Some(Body::Message(message)) => match Sent::from_wire(message) {
-                Some(sent) => self.hand_on(sent),
-                None => tracing::warn!(%from, "a message that makes no sense"),
-            },
+            Some(Body::Message(message)) => {
+                if let Some(sent) = Sent::from_wire(message) {
+                    self.hand_on(sent);
+                } else {
+                    tracing::warn!(%from, "a message that makes no sense");
+                }
+            }
             Some(Body::TellUsers(tell)) => self.hear_event(tell),
             Some(Body::Typing(typing)) => {
                 let ids = (ChatId::parse(&typing.chat_id), UserId::parse(&typing.user_id));

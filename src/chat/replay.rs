@@ -40,6 +40,20 @@ pub struct Opening {
     pub direct: Vec<ChatId>,
 }
 
+/// Why a replay did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// More is lacking than a replay brings: who comes back gets a GAP.
+    #[error("too much is lacking")]
+    TooMuch,
+}
+
+/// What a replay brings, piece by piece.
+pub type Pieces = mpsc::Sender<Result<Told, Broken>>;
+
 /// What a device lacks.
 #[derive(Debug, Default)]
 pub struct Lacks {
@@ -136,15 +150,25 @@ impl Service {
         })
     }
 
-    /// What a live stream lacks; `None`: too much. `changes`: since when changes may be missing.
+    /// Looks for what a live stream lacks and hands it over. `changes`: since when changes may
+    /// be missing.
     pub(crate) async fn compare(
-        &self,
-        user: &UserId,
-        position: &Position,
+        self: Arc<Self>,
+        user: UserId,
+        position: Position,
         changes: Option<Timestamp>,
-    ) -> Result<Option<Lacks>> {
-        let standing = self.standing(user).await?;
-        self.lacks(user, position, changes, standing).await
+        to: Pieces,
+    ) {
+        let lacks = async {
+            let standing = self.standing(&user).await?;
+            self.lacks(&user, &position, changes, standing).await
+        };
+        match lacks.await {
+            Ok(Some(lacks)) => self.replay(user, lacks, to).await,
+            // Who does not listen any more needs no reason.
+            Ok(None) => drop(to.send(Err(Broken::TooMuch)).await),
+            Err(error) => drop(to.send(Err(error.into())).await),
+        }
     }
 
     /// The direct chats of a user in the order of the inbox.
@@ -221,7 +245,7 @@ impl Service {
     ) -> Result<Option<Seq>> {
         let mut below = head.seq + 1;
         while below > hidden + 1 {
-            if head.seq + 1 - below > MAX_REPLAY_MESSAGES as u32 {
+            if u64::from(head.seq + 1 - below) > MAX_REPLAY_MESSAGES as u64 {
                 return Ok(None);
             }
             let page = self.store.history(head.chat, Span::Before(below), hidden + 1, PAGE).await?;
@@ -283,17 +307,12 @@ impl Service {
 
     /// Reads what is lacking and hands it over, in the order in which it is to be told. Ends
     /// early when nobody listens any more.
-    pub(crate) async fn replay(
-        self: Arc<Self>,
-        user: UserId,
-        lacks: Lacks,
-        to: mpsc::Sender<Result<Told>>,
-    ) {
+    pub(crate) async fn replay(self: Arc<Self>, user: UserId, lacks: Lacks, to: Pieces) {
         if let Err(error) = self.replay_all(&user, lacks, &to).await
             && let Some(error) = error
         {
             // Who does not listen any more needs no reason.
-            drop(to.send(Err(error)).await);
+            drop(to.send(Err(error.into())).await);
         }
     }
 
@@ -302,7 +321,7 @@ impl Service {
         &self,
         user: &UserId,
         lacks: Lacks,
-        to: &mpsc::Sender<Result<Told>>,
+        to: &Pieces,
     ) -> Result<(), Option<Error>> {
         let some = |error: crate::store::StoreError| Some(Error::from(error));
         let mut introduced: HashSet<ChatId> = HashSet::new();
@@ -333,7 +352,7 @@ impl Service {
         &self,
         missing: Missing,
         introduced: &HashSet<ChatId>,
-        to: &mpsc::Sender<Result<Told>>,
+        to: &Pieces,
     ) -> Result<(), Option<Error>> {
         let some = |error: crate::store::StoreError| Some(Error::from(error));
         let mut after = missing.after;
@@ -390,7 +409,7 @@ impl Service {
     }
 }
 
-async fn tell(to: &mpsc::Sender<Result<Told>>, told: Told) -> Result<(), Option<Error>> {
+async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
     to.send(Ok(told)).await.map_err(|_| None)
 }
 

@@ -11,6 +11,7 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use parking_lot::Mutex;
 
@@ -89,6 +90,7 @@ impl Rosters {
                 u32::try_from(roster.seats.len() + 4).unwrap_or(u32::MAX)
             })
             .time_to_live(ROSTER_AGE)
+            .eviction_policy(EvictionPolicy::lru())
             .build();
         let loading = (0..64).map(|_| tokio::sync::Mutex::new(())).collect();
         Self { store, cache, noted: Mutex::default(), loading, hasher: RandomState::new() }
@@ -96,8 +98,12 @@ impl Rosters {
 
     /// A list that is at hand and not known to be out of date.
     pub fn at_hand(&self, chat: ChatId) -> Option<Arc<Roster>> {
-        let roster = self.cache.get(&chat)?;
-        (roster.as_of >= self.floor(chat)).then_some(roster)
+        self.cache.get(&chat).filter(|roster| self.is_good(roster))
+    }
+
+    /// Whether no note was seen that makes it out of date.
+    pub fn is_good(&self, roster: &Roster) -> bool {
+        roster.as_of >= self.floor(roster.chat.id)
     }
 
     /// The list; `None`: there is no such chat.

@@ -3,9 +3,12 @@
 //! HMAC-SHA-256 (RFC 2104) cut to 16 bytes. Tokens are not encrypted: what is in them is the
 //! user's own.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::error::{Error, Reason};
 use crate::model::UserId;
 use crate::store::Keys;
 
@@ -71,6 +74,21 @@ impl Sealer {
         out.copy_from_slice(&mac.finalize().into_bytes()[..16]);
         out
     }
+}
+
+/// Bytes as text that can stand anywhere.
+pub(super) fn armour(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The bytes again; `None` for what [`armour`] never made.
+pub(super) fn unarmour(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// That a token is of no use.
+pub(super) fn bad_token() -> Error {
+    Error::new(Reason::PageTokenInvalid, "not a page_token of this list: begin at the first page")
 }
 
 fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac<Sha256> {

@@ -35,6 +35,12 @@ pub fn title(raw: &str) -> Result<String> {
     if text.chars().count() > MAX_TITLE_CHARS { Err(too_long()) } else { Ok(text) }
 }
 
+/// A display name as a token brings it, at most 128 characters; `None`: it shows nothing.
+pub fn display_name(raw: &str) -> Option<String> {
+    let name = clean(raw, |_| false, "name").ok()?;
+    Some(name.trim().chars().take(MAX_TITLE_CHARS).collect())
+}
+
 /// What an inbox is searched for: plain text, never a pattern; empty: nothing is searched.
 pub fn query(raw: &str) -> Result<String> {
     if raw.chars().take(MAX_QUERY_CHARS + 1).count() > MAX_QUERY_CHARS {

@@ -85,12 +85,14 @@ impl Service {
         let now = Instant::now();
         let key = (chat, user.clone());
         let mut writing = self.typing.now.lock();
-        match writing.get(&key) {
-            Some(known) if now < known.since + TYPING_PAUSE => return false,
-            Some(_) => {}
-            // A full queue drops it: typing is the first thing that gives way.
-            None if self.typing.lapses.try_send(key.clone()).is_err() => return false,
-            None => {}
+        let pause = writing.get(&key).map(|known| known.since + TYPING_PAUSE);
+        // A full queue drops it: typing is the first thing that gives way.
+        let dropped = match pause {
+            Some(until) => now < until,
+            None => self.typing.lapses.try_send(key.clone()).is_err(),
+        };
+        if dropped {
+            return false;
         }
         writing.insert(key, Writing { since: now, until: now + TYPING_LAPSE, session });
         true
@@ -101,7 +103,7 @@ impl Service {
         let ended = self.typing.now.lock().remove(&(chat, user.clone()));
         if ended.is_some() {
             self.show_typing(chat, user, false);
-            self.publish_typing_end(chat, user.clone());
+            self.publish_typing_end(chat, user);
         }
     }
 
@@ -116,7 +118,7 @@ impl Service {
         };
         for (chat, user) in ended {
             self.show_typing(chat, &user, false);
-            self.publish_typing_end(chat, user);
+            self.publish_typing_end(chat, &user);
         }
     }
 
@@ -161,7 +163,7 @@ impl Service {
     }
 
     /// That typing ended goes to all nodes: it is rare, and must not wait for anything.
-    fn publish_typing_end(&self, chat: ChatId, user: UserId) {
+    fn publish_typing_end(&self, chat: ChatId, user: &UserId) {
         let typing =
             node::Typing { chat_id: chat.to_string(), user_id: user.to_string(), typing: false };
         self.publish(To::All, node::envelope::Body::Typing(typing));

@@ -104,7 +104,7 @@ impl Service {
             chat.unread_count = Some(row.unread);
             chat.updated_at = Some(wire::timestamp(updated_at(&row.chat, row.head)));
             chat.muted_until = row.place.muted_until.map(wire::timestamp);
-            chat.presence = presence.get(&row.chat.id).cloned();
+            chat.presence = presence.get(&row.chat.id).copied();
             chat.last_message = newest.get(&row.chat.id).map(|message| {
                 let mut shown = show(user, message, members);
                 shown.delivered_to.clear();
@@ -160,7 +160,7 @@ impl Service {
             .map(|member| member.user.clone())
             .collect();
         let ids: Vec<UserId> = ids.into_iter().collect();
-        Ok(self.users_by_id(&ids).await?)
+        self.users_by_id(&ids).await
     }
 
     /// What is known of these users, by id.

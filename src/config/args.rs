@@ -30,6 +30,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Signs a token for development and prints it.
     Token(TokenArgs),
+    /// Talks: a line client.
+    Chat(ChatArgs),
 }
 
 /// Where the server listens, what it keeps its data in, whose tokens it takes.
@@ -211,6 +213,39 @@ pub struct TokenArgs {
     /// Becomes `aud`.
     #[arg(long, env = "JWT_AUDIENCE", value_name = "AUDIENCE")]
     pub jwt_audience: Option<String>,
+}
+
+/// Who talks with whom, and where.
+#[derive(Args, Debug)]
+pub struct ChatArgs {
+    /// The server: http://HOST:PORT or https://HOST.
+    #[arg(long, env = "ADDA_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub server: String,
+
+    /// Who you are: 1 to 64 of `A-Z a-z 0-9 _ . : @ -`.
+    #[arg(long = "as", env = "ADDA_USER", value_name = "USER")]
+    pub user: String,
+
+    /// The name others see; where a development server signs you in.
+    #[arg(long, env = "ADDA_NAME", value_name = "NAME", default_value = "")]
+    pub name: String,
+
+    /// Talks with this user.
+    #[arg(long, value_name = "USER", required_unless_present = "chat", conflicts_with = "chat")]
+    pub with: Option<String>,
+
+    /// Talks in this chat, as /chats lists them: a group, say.
+    #[arg(long = "in", id = "chat", value_name = "CHAT_ID")]
+    pub chat: Option<String>,
+
+    /// Your token. Unset: a development server gives one.
+    #[arg(long, env = "ADDA_TOKEN", value_name = "JWT", hide_env_values = true, value_parser = secret)]
+    pub token: Option<Secret>,
+
+    /// The folder in which chats, and what waits to be sent, are kept, a file a server and user
+    /// [default: $XDG_STATE_HOME/adda or ~/.local/state/adda]
+    #[arg(long, env = "ADDA_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
 }
 
 /// For whom the log is.

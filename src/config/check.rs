@@ -1,14 +1,16 @@
 //! From what was written to what holds: each value by itself, then all together.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{ServeArgs, TimeArgs, TokenArgs, TokenKeys};
+use super::args::{ChatArgs, ServeArgs, TimeArgs, TokenArgs, TokenKeys};
 use super::tls::{Tls, TlsError};
 use super::{
     Config, Connections, DEV_SECRET, JwksSource, Log, Refused, Secret, Times, Tokens, Url,
 };
+use crate::client::{Options, Place};
 use crate::model::UserId;
 
 /// The least a secret for HS256 may have: as much as the hash (RFC 7518, 3.2).
@@ -84,6 +86,51 @@ impl TokenArgs {
         }
         Ok((user, secret))
     }
+}
+
+impl ChatArgs {
+    /// Who talks where. `env` is asked for `XDG_STATE_HOME` and `HOME`.
+    pub fn check(&self, env: impl Fn(&str) -> Option<OsString>) -> Checked<(Options, Place)> {
+        let user = |flag: &str, text: &str| {
+            let why = "1 to 64 of A-Z a-z 0-9 _ . : @ -".into();
+            UserId::parse(text)
+                .map(|user| user.to_string())
+                .ok_or_else(|| Refused { flag: flag.into(), why })
+        };
+        let me = user("--as (ADDA_USER)", &self.user)?;
+        let place = match (&self.with, &self.chat) {
+            (Some(with), _) if *with == me => {
+                return Err(Refused { flag: "--with".into(), why: "is yourself".into() });
+            }
+            (Some(with), _) => Place::Peer(user("--with", with)?),
+            (None, chat) => Place::Chat(chat.clone().unwrap_or_default()),
+        };
+        let wrong =
+            || Refused::new("--server", "ADDA_SERVER", "write http://HOST:PORT or https://HOST");
+        let server: http::Uri = self.server.parse().map_err(|_| wrong())?;
+        let authority = server.authority().ok_or_else(wrong)?.as_str();
+        if !matches!(server.scheme_str(), Some("http" | "https")) {
+            return Err(wrong());
+        }
+        let folder = self.state.clone().or_else(|| state_folder(&env)).ok_or_else(|| {
+            Refused::new("--state", "ADDA_STATE", "there is no HOME to keep it in: say where")
+        })?;
+        let file = format!("{me}@{}.db", authority.replace([':', '/', '[', ']', '@'], "-"));
+        let options = Options {
+            server: self.server.trim_end_matches('/').to_owned(),
+            user: me,
+            name: self.name.clone(),
+            token: self.token.as_ref().map(|token| token.expose().to_owned()),
+            state: Some(folder.join(file)),
+        };
+        Ok((options, place))
+    }
+}
+
+fn state_folder(env: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
+    state.map(|state| state.join("adda"))
 }
 
 /// What was given, or else what a variable that other programs know too says; who sets that to

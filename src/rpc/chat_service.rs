@@ -1,4 +1,4 @@
-//! ChatService: reads the caller, takes the request apart, makes one call, puts the answer
+//! `ChatService`: reads the caller, takes the request apart, makes one call, puts the answer
 //! together.
 
 use std::sync::Arc;
@@ -135,7 +135,9 @@ impl ChatService for Door {
             let ack = acknowledgement(ack.chat_id, ack.seqs, true);
             let acked = self.service.acknowledge(&caller.user, ack).await;
             let left = acked.map_err(|error| within("ack", error))?;
-            proto::AckReadResponse { outcome: left.map(|left| left.outcome()) }
+            proto::AckReadResponse {
+                outcome: left.map(super::super::chat::receipts::Left::outcome),
+            }
         })
     }
 

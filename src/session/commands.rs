@@ -132,12 +132,11 @@ impl Session {
         }
         .boxed();
         // Mostly nothing has to be read for it.
-        match (&mut check).now_or_never() {
-            Some(checked) => self.finish(checked),
-            None => {
-                self.under_way.push(check);
-                Ok(())
-            }
+        if let Some(checked) = (&mut check).now_or_never() {
+            self.finish(checked)
+        } else {
+            self.under_way.push(check);
+            Ok(())
         }
     }
 
@@ -218,12 +217,11 @@ impl Session {
     ) -> Result<(), End> {
         let mut command =
             async move { Finished::Command { ack_id, name, came: command.await } }.boxed();
-        match (&mut command).now_or_never() {
-            Some(finished) => self.finish(finished),
-            None => {
-                self.under_way.push(command);
-                Ok(())
-            }
+        if let Some(finished) = (&mut command).now_or_never() {
+            self.finish(finished)
+        } else {
+            self.under_way.push(command);
+            Ok(())
         }
     }
 

@@ -20,9 +20,8 @@ use crate::chat::limits::{
     CHECKPOINT_EVERY, CLOSE_WITHIN, COMPARE_EVERY, MAX_COMMANDS_IN_FLIGHT, RECEIPT_GATHER,
 };
 use crate::chat::position::Position;
-use crate::chat::replay::{Lacks, Opening};
+use crate::chat::replay::{Broken, Lacks, Opening};
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::wire::{EncodedFrame, Told};
@@ -61,7 +60,7 @@ type CommandStream = BoxStream<'static, std::result::Result<proto::ConnectReques
 
 /// What is being read from the store for this stream.
 pub(super) struct Replay {
-    from: mpsc::Receiver<Result<Told>>,
+    from: mpsc::Receiver<Result<Told, Broken>>,
     /// What is there once it has come to its end; `None`: the stream was live before.
     pub(super) caught_up: Option<Position>,
     /// Events since the last Checkpoint.
@@ -84,8 +83,10 @@ pub(super) struct Session {
     pub(super) replay: Option<Replay>,
     /// Live events that wait for the end of the replay.
     pub(super) held: VecDeque<Arc<Told>>,
-    /// Compare with the store as soon as the replay ends: since when changes may be missing.
-    pub(super) compare: Option<Option<Timestamp>>,
+    /// Compare with the store as soon as the replay ends.
+    pub(super) compare_again: bool,
+    /// Since when changes may be missing, for that comparison.
+    pub(super) changes_since: Option<Timestamp>,
     pub(super) joined: Vec<ChatId>,
     pub(super) direct: Vec<ChatId>,
     pub(super) sends: Sends,
@@ -115,7 +116,8 @@ impl Session {
             replay: None,
             position: opening.position,
             held: VecDeque::new(),
-            compare: None,
+            compare_again: false,
+            changes_since: None,
             joined: Vec::new(),
             direct: opening.direct,
             sends: Sends::default(),
@@ -154,7 +156,7 @@ impl Session {
     }
 
     /// A replay whose reading was begun elsewhere, of a stream that was live.
-    pub(super) fn resume_from(&mut self, from: mpsc::Receiver<Result<Told>>) {
+    pub(super) fn resume_from(&mut self, from: mpsc::Receiver<Result<Told, Broken>>) {
         self.replay = Some(Replay { from, caught_up: None, events: 0 });
     }
 
@@ -310,7 +312,10 @@ pub(super) fn slow() -> End {
 }
 
 /// What a replay brings next, once there is room for it; `None`: it has come to its end.
-async fn next_replayed(replay: &mut Option<Replay>, outbox: &Outbox) -> Option<Result<Told>> {
+async fn next_replayed(
+    replay: &mut Option<Replay>,
+    outbox: &Outbox,
+) -> Option<Result<Told, Broken>> {
     match replay {
         Some(replay) => {
             outbox.room().await;

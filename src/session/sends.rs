@@ -1,5 +1,5 @@
 //! The sends of one stream: Acks of one chat come in the order of their commands, and the Ack of
-//! a message before its own MessageSent.
+//! a message before its own `MessageSent`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -8,8 +8,8 @@ use super::run::{End, Session, slow};
 use super::sends::Next;
 use crate::chat::hub::{Delivery, SessionCommand};
 use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};
+use crate::chat::replay::Broken;
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::model::{ChatId, MessageId, Seq};
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::wire::{self, Told};
@@ -117,12 +117,15 @@ impl Session {
     }
 
     /// A replay has brought something, or has come to its end.
-    pub(super) fn replayed(&mut self, replayed: Option<Result<Told>>) -> Result<(), End> {
+    pub(super) fn replayed(&mut self, replayed: Option<Result<Told, Broken>>) -> Result<(), End> {
         match replayed {
             Some(Ok(told)) => self.tell_replayed(&told),
-            Some(Err(error)) => {
+            Some(Err(Broken::Store(error))) => {
                 tracing::warn!(session = %self.listener.who.session, %error, "a replay failed");
                 Err(End::Close(CloseReason::Unavailable, "the store went away during the replay"))
+            }
+            Some(Err(Broken::TooMuch)) => {
+                Err(End::Close(CloseReason::Move, "too much was missed for this stream"))
             }
             None => self.replay_ends(),
         }
@@ -162,7 +165,8 @@ impl Session {
                 return Ok(());
             }
         }
-        if let Some(changes) = self.compare.take() {
+        if std::mem::take(&mut self.compare_again) {
+            let changes = self.changes_since.take();
             self.compare_with_store(changes);
         }
         Ok(())
@@ -185,29 +189,17 @@ impl Session {
     pub(super) fn compare_with_store(&mut self, changes: Option<Timestamp>) {
         if self.replay.is_some() {
             // One that is under way may have looked too early.
-            let earlier = self.compare.flatten();
-            let since = match (earlier, changes) {
+            self.compare_again = true;
+            self.changes_since = match (self.changes_since, changes) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (one, other) => one.or(other),
             };
-            self.compare = Some(since);
             return;
         }
         let (to, from) = tokio::sync::mpsc::channel(64);
-        let service = Arc::clone(&self.service);
         let user = self.listener.who.user.clone();
-        let position = self.position.clone();
-        self.service.tasks.spawn(async move {
-            match service.compare(&user, &position, changes).await {
-                Ok(Some(lacks)) => service.replay(user, lacks, to).await,
-                Ok(None) => {
-                    let why = "too much is lacking";
-                    drop(to.send(Err(crate::error::Error::internal(why))).await);
-                }
-                // It is looked at again before long.
-                Err(error) => tracing::warn!(%error, "cannot compare a stream with the store"),
-            }
-        });
+        let look = Arc::clone(&self.service).compare(user, self.position.clone(), changes, to);
+        self.service.tasks.spawn(look);
         self.resume_from(from);
     }
 

@@ -4,7 +4,6 @@
 //! docs of [`Store`] are its contract, and each sentence has a test that runs on every backend
 //! (`tests/it/store`). Above this module nobody knows a database.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -163,6 +162,15 @@ pub enum Span {
     After(Seq),
 }
 
+/// Whose messages are looked for. System notes are nobody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrittenBy {
+    /// This user's.
+    User(UserId),
+    /// Anybody's but this user's.
+    AnyoneBut(UserId),
+}
+
 /// Receipts to be joined to those of a member.
 #[derive(Clone, Debug)]
 pub struct Mark {
@@ -281,22 +289,8 @@ pub trait Store: Send + Sync + 'static {
     /// The log by id, ascending, ids above `after`, at most `limit`.
     async fn log(&self, after: MessageId, limit: u32) -> Result<Vec<Message>>;
 
-    /// Those of `chats` in which `user` has written, in no order.
-    async fn written_in(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<ChatId>>;
-
-    /// Those of these pairs in which the user has written in the chat, in no order.
-    async fn wrote(&self, pairs: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
-        let mut by_user: HashMap<&UserId, Vec<ChatId>> = HashMap::new();
-        for (chat, user) in pairs {
-            by_user.entry(user).or_default().push(*chat);
-        }
-        let mut wrote = Vec::new();
-        for (user, chats) in by_user {
-            let written = self.written_in(user, &chats).await?;
-            wrote.extend(written.into_iter().map(|chat| (chat, user.clone())));
-        }
-        Ok(wrote)
-    }
+    /// Those of `chats` in which the writer has written, in no order.
+    async fn written_in(&self, writer: WrittenBy, chats: &[ChatId]) -> Result<Vec<ChatId>>;
 
     /// Who sent the messages of these runs, each once, in no order; system notes have no
     /// sender.
@@ -346,7 +340,7 @@ pub trait Store: Send + Sync + 'static {
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
     /// In how many chats each of these users is, in the order asked, 0 for who is unknown; up to
-    /// 10,000 users.
+    /// 10,000 users. One that is being made may count.
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>>;
 
     /// Those of `chats` that were made or whose shared fields changed at or after `since`, by the

@@ -5,6 +5,7 @@ mod auth;
 mod bus;
 mod config;
 mod edge;
+mod hard;
 mod house;
 mod infra;
 mod mongo;

@@ -1,13 +1,16 @@
 //! Connections to Redis: fred with every default changed that loses messages or waits for ever,
-//! and a task that never lets go of one.
+//! and tasks that never let go of one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fred::clients::SubscriberClient;
 use fred::prelude::*;
-use fred::types::config::{Options, TcpConfig, UnresponsiveConfig};
+use fred::types::config::{Options, Server, TcpConfig, UnresponsiveConfig};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::BusError;
@@ -18,8 +21,10 @@ pub(super) const ANSWER: Duration = Duration::from_secs(1);
 const CONNECT: Duration = Duration::from_secs(2);
 /// Pause before a connection that gave up is begun anew.
 const ANEW: Duration = Duration::from_millis(200);
+/// How often a lasting failure is logged.
+pub(super) const LOGGED: Duration = Duration::from_secs(10);
 /// Messages that may wait for the listener (fred's default is 32). Falling behind more is told.
-const UNREAD: usize = 16_384;
+const UNREAD: usize = 8_192;
 /// Commands and pipelines that may wait for the connection (fred's default is without bound).
 /// Far more than the bus has under way, because fred gives up a connection for good when its own
 /// wish to reconnect finds this queue full.
@@ -54,33 +59,75 @@ fn builder(url: &str, unread: usize) -> Result<Builder, BusError> {
     Ok(builder)
 }
 
-/// The client for commands; not connected yet.
-pub(super) fn commands(url: &str) -> Result<Client, BusError> {
-    builder(url, 64)?.build().map_err(|error| BusError(error.to_string()))
-}
-
 /// The client that subscribes; not connected yet.
 pub(super) fn subscriber(url: &str) -> Result<SubscriberClient, BusError> {
     builder(url, UNREAD)?.build_subscriber_client().map_err(|error| BusError(error.to_string()))
 }
 
-/// Keeps a client connected until it is dropped: when fred gives up, and when it does not notice
-/// that it should (`anew`; fred does not watch over a connection that only listens, nor over one
-/// that is written to all the time).
-pub(super) async fn keep<C: ClientLike + 'static>(client: C, anew: Arc<Notify>) {
-    loop {
-        let connection = AbortOnDropHandle::new(client.connect());
-        tokio::select! {
-            end = connection => {
-                let error = end.map_err(|error| error.to_string())
-                    .map(|end| end.err().map(|error| error.to_string()));
-                tracing::warn!(?error, "a connection to Redis ended; beginning anew");
-            }
-            () = anew.notified() => {
-                tracing::warn!("no sign of life from Redis; connecting anew");
-            }
+/// The connection for commands.
+///
+/// Begun anew means with a new client: one whose connection was taken away counts for ever after
+/// commands that nobody will send, and so waits to flush those that it does.
+pub(super) struct Commands {
+    client: Mutex<Client>,
+    anew: Notify,
+}
+
+impl Commands {
+    /// Not connected yet; see [`Commands::keep`].
+    pub(super) fn new(url: &str) -> Result<Self, BusError> {
+        let client = builder(url, 64)?.build().map_err(|error| BusError(error.to_string()))?;
+        Ok(Self { client: Mutex::new(client), anew: Notify::new() })
+    }
+
+    /// The client of now. Not to be kept.
+    pub(super) fn client(&self) -> Client {
+        self.client.lock().clone()
+    }
+
+    /// Something is wrong that fred does not see: it watches over no connection that is written
+    /// to all the time.
+    pub(super) fn begin_anew(&self) {
+        self.anew.notify_one();
+    }
+
+    /// Keeps it connected until dropped.
+    pub(super) async fn keep(self: Arc<Self>) {
+        loop {
+            let client = self.client();
+            keep_until(&client, self.anew.notified()).await;
+            *self.client.lock() = client.clone_new();
         }
-        tokio::time::sleep(ANEW).await;
+    }
+}
+
+/// Keeps a client connected, until fred gives it up or `end`. It is of no use after that.
+pub(super) async fn keep_until<C>(client: &C, end: impl Future<Output = ()>)
+where
+    C: EventInterface,
+{
+    let errors = log(client.error_rx());
+    let connection = AbortOnDropHandle::new(client.connect());
+    tokio::select! {
+        end = connection => tracing::warn!(?end, "a connection to Redis ended; beginning anew"),
+        () = end => {}
+        () = errors => {}
+    }
+    tokio::time::sleep(ANEW).await;
+}
+
+/// Logs why there is no connection, though not each time. Ends with the client.
+async fn log(mut errors: broadcast::Receiver<(Error, Option<Server>)>) {
+    let mut logged: Option<Instant> = None;
+    loop {
+        match errors.recv().await {
+            Ok((error, server)) if logged.is_none_or(|logged| logged.elapsed() > LOGGED) => {
+                logged = Some(Instant::now());
+                tracing::warn!(%error, ?server, "no connection to Redis");
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The two tasks that listen: one keeps this node's one subscription, one reads what comes.
+//! The task that listens: it keeps this node's one subscription, and reads what comes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,37 +23,45 @@ const LOOK: Duration = Duration::from_millis(250);
 /// before it takes commands for it.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// Listens for as long as this is polled, with a new client each time the last one is given up.
+pub(super) async fn run(shared: Arc<Shared>, first: SubscriberClient) {
+    let mut client = first;
+    loop {
+        // Before it connects, so that nothing is missed.
+        let (messages, connections) = (client.message_rx(), client.reconnect_rx());
+        let end = async {
+            tokio::select! {
+                () = listen(&shared, messages) => {}
+                () = subscribe(&shared, &client, connections) => {}
+                () = shared.listen_anew.notified() => {}
+            }
+        };
+        Box::pin(link::keep_until(&client, end)).await;
+        client = client.clone_new();
+        shared.peers.lock().trouble();
+    }
+}
+
 /// Subscribes at each new connection. fred could do so by itself, but its task for that ends
 /// without a word when it falls behind.
-pub(super) async fn subscribe(shared: Arc<Shared>, client: SubscriberClient) {
-    let mut connections = client.reconnect_rx();
-    // Begun anew, or connected before we listened: subscribing twice does no harm.
-    let mut wanted = client.is_connected();
-    loop {
-        if !wanted {
-            wanted = connected(&mut connections).await;
+async fn subscribe(shared: &Shared, client: &SubscriberClient, mut connections: Receiver<Server>) {
+    while connected(&mut connections).await {
+        loop {
+            shared.peers.lock().trouble();
+            // Connections made until now are served by this subscription.
+            while connections.try_recv().is_ok() {}
+            let client = client.with_options(&link::at_once());
+            match link::answer(client.subscribe(channel(&shared.me))).await {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) => tracing::debug!(%error, "cannot subscribe yet"),
+                Err(error) => tracing::debug!(%error, "cannot subscribe yet"),
+            }
+            tokio::time::sleep(AGAIN).await;
         }
-        if !wanted {
-            return;
-        }
+        // Again: only beats sent from now on prove that we hear.
         shared.peers.lock().trouble();
-        // Connections made until now are served by this subscription.
-        while connections.try_recv().is_ok() {}
-        let client = client.with_options(&link::at_once());
-        match link::answer(client.subscribe(channel(&shared.me))).await {
-            Ok(Ok(())) => {
-                wanted = false;
-                // Again: only beats sent from now on prove that we hear.
-                shared.peers.lock().trouble();
-                shared.once_subscribed.store(true, Ordering::Release);
-                shared.beat_now.notify_one();
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "cannot subscribe yet");
-                tokio::time::sleep(AGAIN).await;
-            }
-            Err(error) => tracing::debug!(%error, "cannot subscribe yet"),
-        }
+        shared.once_subscribed.store(true, Ordering::Release);
+        shared.beat_now.notify_one();
     }
 }
 
@@ -66,13 +74,13 @@ async fn connected(connections: &mut Receiver<Server>) -> bool {
 }
 
 /// Reads what comes and hands it on.
-pub(super) async fn listen(shared: Arc<Shared>, mut messages: Receiver<Message>) {
+async fn listen(shared: &Shared, mut messages: Receiver<Message>) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             message = messages.recv() => match message {
-                Ok(message) => hear(&shared, &message),
+                Ok(message) => hear(shared, &message),
                 Err(RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "fell behind the bus");
                     shared.peers.lock().trouble();
@@ -84,7 +92,7 @@ pub(super) async fn listen(shared: Arc<Shared>, mut messages: Receiver<Message>)
                 shared.peers.lock().tick(now);
             }
         }
-        tell(&shared);
+        tell(shared);
     }
 }
 
@@ -124,9 +132,10 @@ fn tell(shared: &Shared) {
         shared.changed.notify_one();
     }
     let Some(event) = peers.report(now) else { return };
-    match &event {
-        BusEvent::Deaf { since } => tracing::warn!(since = since.0, "deaf to other nodes"),
-        _ => tracing::info!("hearing other nodes"),
+    if let BusEvent::Deaf { since } = &event {
+        tracing::warn!(since = since.0, "deaf to other nodes");
+    } else {
+        tracing::info!("hearing other nodes");
     }
     if !matches!(shared.events.try_send(event.clone()), Err(TrySendError::Full(_))) {
         peers.told(&event, now);

@@ -27,12 +27,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fred::clients::SubscriberClient;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::link::Commands;
 use self::peers::{Moment, Peers};
 use self::presence::Presence;
 use self::publisher::{Inputs, Outbox, Publisher};
@@ -67,7 +69,7 @@ impl RedisBus {
         if tls && rustls::crypto::ring::default_provider().install_default().is_err() {
             tracing::debug!("the process has chosen its cryptography already");
         }
-        let commands = link::commands(&options.url)?;
+        let commands = Arc::new(Commands::new(&options.url)?);
         let subscriber = link::subscriber(&options.url)?;
         let (outbox, queued) = Outbox::new();
         let (events, taken) = mpsc::channel(EVENTS);
@@ -82,44 +84,20 @@ impl RedisBus {
             events,
             greetings,
             beat_now: Notify::new(),
+            listen_anew: Notify::new(),
             changed: Notify::new(),
             closing: CancellationToken::new(),
             once_subscribed: AtomicBool::new(false),
         });
-        let anew = [Arc::new(Notify::new()), Arc::new(Notify::new())];
-
-        let inputs = Arc::new(tokio::sync::Mutex::new(Inputs { queued, greetings: greeted }));
-        let publishing = again(&shared, "publisher", {
-            let (shared, client, anew) = (shared.clone(), commands.clone(), anew.to_vec());
-            move || {
-                let publisher = Publisher::new(shared.clone(), client.clone(), anew.clone());
-                let inputs = inputs.clone();
-                async move { publisher.run(&mut *inputs.lock().await).await }
-            }
-        });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(again(&shared, "listener", {
-            let (shared, client) = (shared.clone(), subscriber.clone());
-            move || {
-                use fred::interfaces::EventInterface;
-                listener::listen(shared.clone(), client.message_rx())
-            }
-        }));
-        tasks.spawn(again(&shared, "subscription", {
-            let (shared, client) = (shared.clone(), subscriber.clone());
-            move || listener::subscribe(shared.clone(), client.clone())
-        }));
-        let [of_commands, of_subscriber] = anew;
-        let presence = Presence::new(commands.clone(), options.lease);
-        tasks.spawn(again(&shared, "connection", move || {
-            link::keep(commands.clone(), of_commands.clone())
-        }));
-        tasks.spawn(again(&shared, "connection that listens", move || {
-            link::keep(subscriber.clone(), of_subscriber.clone())
-        }));
-        let publisher = Mutex::new(Some(AbortOnDropHandle::new(tokio::spawn(publishing))));
-        let (events, tasks) = (Mutex::new(Some(taken)), Mutex::new(tasks));
-        let bus = Self { shared, presence, events, publisher, tasks };
+        let inputs = Inputs { queued, greetings: greeted };
+        let publisher = tokio::spawn(publish(shared.clone(), commands.clone(), inputs));
+        let bus = Self {
+            tasks: Mutex::new(tasks(&shared, &commands, subscriber)),
+            shared,
+            presence: Presence::new(commands, options.lease),
+            events: Mutex::new(Some(taken)),
+            publisher: Mutex::new(Some(AbortOnDropHandle::new(publisher))),
+        };
         bus.started().await;
         Ok(bus)
     }
@@ -134,31 +112,50 @@ impl RedisBus {
     }
 }
 
+/// The task that publishes. What it listens to outlives it.
+async fn publish(shared: Arc<Shared>, commands: Arc<Commands>, inputs: Inputs) {
+    let inputs = Arc::new(tokio::sync::Mutex::new(inputs));
+    let publishing = again(shared.clone(), "publisher", move || {
+        let publisher = Publisher::new(shared.clone(), commands.clone());
+        let inputs = inputs.clone();
+        async move { publisher.run(&mut *inputs.lock().await).await }
+    });
+    publishing.await;
+}
+
+/// The tasks that end when all is said: they listen, and keep the connections.
+fn tasks(
+    shared: &Arc<Shared>,
+    commands: &Arc<Commands>,
+    subscriber: SubscriberClient,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let (listening, kept) = (shared.clone(), commands.clone());
+    tasks.spawn(again(shared.clone(), "listener", move || {
+        listener::run(listening.clone(), subscriber.clone_new())
+    }));
+    tasks.spawn(again(shared.clone(), "connection", move || kept.clone().keep()));
+    tasks
+}
+
 /// The channel of a node.
 fn channel(node: &NodeId) -> String {
     format!("node::{node}")
 }
 
 /// Runs a task for as long as the bus is open, whatever becomes of it.
-fn again<F>(
-    shared: &Arc<Shared>,
-    what: &'static str,
-    make: impl Fn() -> F + Send + 'static,
-) -> impl Future<Output = ()> + Send + 'static
+async fn again<F>(shared: Arc<Shared>, what: &'static str, make: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let shared = Arc::clone(shared);
-    async move {
-        loop {
-            let end = AbortOnDropHandle::new(tokio::spawn(make())).await;
-            if shared.closing.is_cancelled() {
-                return;
-            }
-            tracing::error!(what, error = ?end.err(), "a task of the bus ended; beginning anew");
-            shared.peers.lock().trouble();
-            tokio::time::sleep(ANEW).await;
+    loop {
+        let end = AbortOnDropHandle::new(tokio::spawn(make())).await;
+        if shared.closing.is_cancelled() {
+            return;
         }
+        tracing::error!(what, error = ?end.err(), "a task of the bus ended; beginning anew");
+        shared.peers.lock().trouble();
+        tokio::time::sleep(ANEW).await;
     }
 }
 

@@ -88,7 +88,7 @@ impl Peer {
     }
 
     fn lose(&mut self, since: Timestamp) {
-        self.lost = earliest(self.lost, since);
+        self.lost = Some(earliest(self.lost, since));
     }
 }
 
@@ -307,7 +307,7 @@ impl Peers {
 
     /// What was heard could not be handed on.
     pub(super) fn overflow(&mut self, now: Moment) {
-        self.untold = earliest(self.untold, now.wall);
+        self.untold = Some(earliest(self.untold, now.wall));
     }
 
     /// Time went by.
@@ -323,13 +323,13 @@ impl Peers {
             if silent && peer.lost.is_none() {
                 let since = peer.well(start);
                 peer.lose(since);
-                told = earliest(told, since);
+                told = Some(earliest(told, since));
             }
             let missing = peer.missing.is_some_and(|since| now.since(since) >= FORGOTTEN);
             let forget = settled && silent && missing;
             if let (true, Some(since)) = (forget, peer.lost) {
                 // Nobody will ever say by number what it sent at the end.
-                told = earliest(told, since);
+                told = Some(earliest(told, since));
             }
             !forget
         });
@@ -343,7 +343,7 @@ impl Peers {
     /// What is to be told now, if anything; [`Peers::told`] if it could be.
     pub(super) fn report(&self, now: Moment) -> Option<BusEvent> {
         let lasting = self.lasting();
-        let since = self.untold.map_or(lasting, |since| earliest(lasting, since));
+        let since = self.untold.map(|since| earliest(lasting, since)).or(lasting);
         let Some(since) = since else { return self.told.map(|_| BusEvent::Hearing) };
         let wait = match (self.told, self.untold) {
             (None, Some(_)) => Duration::ZERO,
@@ -375,7 +375,7 @@ impl Peers {
     /// A loss that is to be told. While we start there is nobody yet who could miss it.
     fn remember(&mut self, since: Timestamp) {
         if !self.starting {
-            self.untold = earliest(self.untold, since);
+            self.untold = Some(earliest(self.untold, since));
         }
     }
 
@@ -386,8 +386,8 @@ impl Peers {
     }
 }
 
-fn earliest(a: Option<Timestamp>, b: Timestamp) -> Option<Timestamp> {
-    Some(a.map_or(b, |a| a.min(b)))
+fn earliest(a: Option<Timestamp>, b: Timestamp) -> Timestamp {
+    a.map_or(b, |a| a.min(b))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ fn id(name: &str) -> NodeId {
     NodeId::new(name)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be nothing")]
 fn deaf(since: i64) -> Option<BusEvent> {
     Some(BusEvent::Deaf { since: Timestamp(since) })
 }

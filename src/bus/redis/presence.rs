@@ -4,13 +4,13 @@
 //! all of it works on Redis Cluster, and reads Redis's own clock, so that no node's clock matters.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use fred::clients::Client;
 use fred::types::Value;
 use tokio::sync::Semaphore;
 
-use super::link;
+use super::link::{self, Commands};
 use super::script::{Call, Script};
 use crate::bus::{BusError, Found, Place, ROUTED_AFTER_EXPIRY, Result};
 use crate::clock::Timestamp;
@@ -70,7 +70,7 @@ return found
 
 /// See the module.
 pub(super) struct Presence {
-    client: Client,
+    commands: Arc<Commands>,
     lease: Duration,
     turns: Semaphore,
     renew: Script,
@@ -79,9 +79,9 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    pub(super) fn new(client: Client, lease: Duration) -> Self {
+    pub(super) fn new(commands: Arc<Commands>, lease: Duration) -> Self {
         Self {
-            client,
+            commands,
             lease,
             turns: Semaphore::new(UNDER_WAY),
             renew: Script::new(RENEW),
@@ -132,7 +132,7 @@ impl Presence {
         let _turn = turn.map_err(|closed| BusError(closed.to_string()))?;
         let mut answers = Vec::with_capacity(calls.len());
         for some in calls.chunks(AT_ONCE) {
-            answers.extend(script.run(&self.client, some).await?);
+            answers.extend(script.run(&self.commands.client(), some).await?);
         }
         Ok(answers)
     }
@@ -144,14 +144,12 @@ impl Presence {
         let mut found = Vec::with_capacity(members.len() / 2);
         for pair in members.chunks_exact(2) {
             let end = number(&pair[1])?;
-            match pair[0].as_str().and_then(|member| place(&member)) {
-                Some(place) => found.push(Found {
-                    place,
-                    live: end > now,
-                    renewed_at: Timestamp(end).minus(self.lease),
-                }),
-                None => tracing::warn!("presence holds something that is no place; left out"),
-            }
+            let Some(place) = pair[0].as_str().and_then(|member| place(&member)) else {
+                tracing::warn!("presence holds something that is no place; left out");
+                continue;
+            };
+            let renewed_at = Timestamp(end).minus(self.lease);
+            found.push(Found { place, live: end > now, renewed_at });
         }
         Ok(found)
     }

@@ -14,10 +14,11 @@ use fred::clients::{Client, Pipeline, WithOptions};
 use fred::prelude::*;
 use fred::types::Value;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::frame::{self, Kind};
+use super::link::Commands;
 use super::script::{self, Call};
 use super::shared::Shared;
 use super::{channel, link};
@@ -38,8 +39,6 @@ const BEAT_AGAIN: Duration = Duration::from_millis(100);
 const NODE_LEASE: Duration = Duration::from_secs(6);
 /// How long the count for a node is kept that is not there any more.
 const COUNTED: Duration = Duration::from_secs(600);
-/// How often a lasting failure is logged.
-const LOGGED: Duration = Duration::from_secs(10);
 /// After so long without a beat of our own, the connections are begun anew.
 const ANEW: Duration = Duration::from_secs(6);
 /// How long sending what is queued may take at the end.
@@ -105,15 +104,16 @@ struct Count {
 /// The task's own things.
 pub(super) struct Publisher {
     shared: Arc<Shared>,
-    client: Client,
-    /// Wakes those who keep the connections.
-    anew: Vec<Arc<Notify>>,
+    commands: Arc<Commands>,
     counts: HashMap<NodeId, Count>,
     /// Something went to all before it was known who that is.
     missed: bool,
     failed: u64,
     logged: Option<Instant>,
-    restarted: Instant,
+    /// When Redis answered a beat last.
+    answered: Instant,
+    /// When connections were begun anew last.
+    renewed: Instant,
 }
 
 /// What the task listens to, and keeps if it must begin anew.
@@ -123,10 +123,17 @@ pub(super) struct Inputs {
 }
 
 impl Publisher {
-    pub(super) fn new(shared: Arc<Shared>, client: Client, anew: Vec<Arc<Notify>>) -> Self {
-        let restarted = Instant::now();
-        let counts = HashMap::new();
-        Self { shared, client, anew, counts, missed: false, failed: 0, logged: None, restarted }
+    pub(super) fn new(shared: Arc<Shared>, commands: Arc<Commands>) -> Self {
+        Self {
+            shared,
+            commands,
+            counts: HashMap::new(),
+            missed: false,
+            failed: 0,
+            logged: None,
+            answered: Instant::now(),
+            renewed: Instant::now(),
+        }
     }
 
     /// Publishes until the bus is closed; then sends what is queued, and goodbyes.
@@ -179,7 +186,7 @@ impl Publisher {
         }
         let kept: BTreeSet<_> = others.into_iter().collect();
         self.counts.retain(|node, count| kept.contains(node) || count.used.elapsed() < COUNTED);
-        self.watch();
+        self.watch(answered);
         answered
     }
 
@@ -280,7 +287,7 @@ impl Publisher {
     }
 
     fn pipeline(&self) -> Batch {
-        self.client.pipeline().with_options(&link::at_once())
+        self.commands.client().pipeline().with_options(&link::at_once())
     }
 
     async fn add(&self, to: &Batch, node: &NodeId, kind: Kind, number: u64, payload: &[u8]) {
@@ -299,33 +306,38 @@ impl Publisher {
             Ok(answers) => answers,
             Err(error) => vec![Err(Error::new(ErrorKind::Timeout, error.0))],
         };
+        let failed = answers.iter().filter(|answer| answer.is_err()).count();
+        let whole = answers.len() == commands;
         let first = answers.iter().find_map(|answer| answer.as_ref().err()).map(Error::to_string);
         if let Some(error) = first {
-            let failed = answers.iter().filter(|answer| answer.is_err()).count();
-            let whole = answers.len() == commands;
             self.failed += u64::try_from(if whole { failed } else { commands }).unwrap_or(0);
             self.log(&error);
-            return if whole { answers } else { Vec::new() };
         }
-        answers
+        if whole && failed < commands { answers } else { Vec::new() }
     }
 
     fn log(&mut self, error: &str) {
-        if self.logged.is_none_or(|logged| logged.elapsed() >= LOGGED) {
+        if self.logged.is_none_or(|logged| logged.elapsed() >= link::LOGGED) {
             let lost = std::mem::take(&mut self.failed);
             tracing::warn!(lost, error, "frames for other nodes were lost");
             self.logged = Some(Instant::now());
         }
     }
 
-    /// Begins the connections anew if nothing comes back though they seem well.
-    fn watch(&mut self) {
+    /// Begins connections anew that seem well, and yet nothing comes back.
+    fn watch(&mut self, answered: bool) {
+        if answered {
+            self.answered = Instant::now();
+        }
+        if self.renewed.elapsed() <= ANEW {
+            return;
+        }
         let silence = self.shared.peers.lock().own_silence(self.shared.now());
-        if silence > ANEW && self.restarted.elapsed() > ANEW {
-            self.restarted = Instant::now();
-            for connection in &self.anew {
-                connection.notify_one();
-            }
+        if silence > ANEW || self.answered.elapsed() > ANEW {
+            tracing::warn!("no sign of life from Redis; connecting anew");
+            self.renewed = Instant::now();
+            self.commands.begin_anew();
+            self.shared.listen_anew.notify_one();
         }
     }
 }

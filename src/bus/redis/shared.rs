@@ -26,6 +26,8 @@ pub(super) struct Shared {
     pub(super) greetings: mpsc::Sender<NodeId>,
     /// From the listener to the publisher: the subscription is new.
     pub(super) beat_now: Notify,
+    /// From the publisher to the listener: nothing comes back, connect anew.
+    pub(super) listen_anew: Notify,
     /// From the listener to `open`: deaf or hearing, anew.
     pub(super) changed: Notify,
     pub(super) closing: CancellationToken,

@@ -54,27 +54,25 @@ impl Service {
     /// Writes receipts as they come.
     pub(in crate::chat) async fn write_receipts(self: Arc<Self>, marks: Marks) {
         let mut queue = marks.0;
-        let mut waiting: HashMap<Key, Pending> = HashMap::new();
+        let mut waiting = Waiting::default();
         let mut under_way = FuturesUnordered::new();
         loop {
-            let next = waiting.values().map(|pending| pending.due).min();
+            let next = waiting.next;
             let may_write = under_way.len() < WRITES;
             if may_write && next.is_some_and(|due| due <= Instant::now()) {
-                let batch = take_due(&mut waiting);
+                let batch = waiting.take_due();
                 under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
                 continue;
             }
             let sleep = tokio::time::sleep_until(next.unwrap_or_else(Instant::now));
             tokio::select! {
                 todo = queue.recv() => match todo {
-                    Some(Todo::Write(job)) => gather(&mut waiting, *job),
+                    Some(Todo::Write(job)) => waiting.gather(*job),
                     Some(Todo::Flush(done)) => {
-                        for pending in waiting.values_mut() {
-                            pending.due = Instant::now();
-                        }
-                        while !waiting.is_empty() || !under_way.is_empty() {
-                            if !waiting.is_empty() {
-                                let batch = take_due(&mut waiting);
+                        waiting.hurry();
+                        while waiting.next.is_some() || !under_way.is_empty() {
+                            if waiting.next.is_some() {
+                                let batch = waiting.take_due();
                                 under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
                             }
                             under_way.next().await;
@@ -98,9 +96,9 @@ impl Service {
             match known {
                 Ok(known) => match self.bounded(&key, &pending, &known).await {
                     Ok((delivered, read)) => ready.push((key, pending, known, delivered, read)),
-                    Err(error) => refuse(pending.answers, error),
+                    Err(error) => refuse(pending.answers, &error),
                 },
-                Err(error) => refuse(pending.answers, error),
+                Err(error) => refuse(pending.answers, &error),
             }
         }
         let chats: Vec<ChatId> = ready
@@ -131,7 +129,7 @@ impl Service {
                 tracing::warn!(%error, "cannot write receipts");
                 for (_, pending, ..) in ready {
                     let error = Error::new(Reason::StoreUnavailable, "the store cannot be reached");
-                    refuse(pending.answers, error);
+                    refuse(pending.answers, &error);
                 }
                 return;
             }
@@ -217,7 +215,7 @@ impl Service {
     ) {
         let Some((delivered, read)) = marked else {
             self.receipts.known.invalidate(&key);
-            refuse(pending.answers, Error::chat_not_found());
+            refuse(pending.answers, &Error::chat_not_found());
             return;
         };
         let (chat, user) = key.clone();
@@ -227,7 +225,7 @@ impl Service {
             Some(head) => match self.count(&user, chat, pending.visible_from, &read, head).await {
                 Ok(unread) => Some(Left { unread, last_seq: head }),
                 Err(error) => {
-                    refuse(pending.answers, error);
+                    refuse(pending.answers, &error);
                     return;
                 }
             },
@@ -316,40 +314,63 @@ impl Service {
     }
 }
 
-fn gather(waiting: &mut HashMap<Key, Pending>, job: Job) {
-    let patience = if job.large { RECEIPT_GATHER_LARGE } else { RECEIPT_GATHER };
-    let now = Instant::now();
-    let due = if job.urgent { now } else { now + patience };
-    let pending = waiting.entry((job.chat, job.user)).or_insert_with(|| Pending {
-        delivered: Vec::new(),
-        read: Vec::new(),
-        visible_from: job.visible_from,
-        large: job.large,
-        session: job.session,
-        due,
-        answers: Vec::new(),
-    });
-    pending.due = pending.due.min(due);
-    if pending.session != job.session {
-        pending.session = None;
-    }
-    if job.read { &mut pending.read } else { &mut pending.delivered }.extend(job.runs);
-    pending.answers.push(job.answer);
+/// What waits to be written.
+#[derive(Default)]
+struct Waiting {
+    members: HashMap<Key, Pending>,
+    /// When the first of them is due.
+    next: Option<Instant>,
 }
 
-fn take_due(waiting: &mut HashMap<Key, Pending>) -> Vec<(Key, Pending)> {
-    let now = Instant::now();
-    let due: Vec<Key> = waiting
-        .iter()
-        .filter(|(_, pending)| pending.due <= now)
-        .map(|(key, _)| key.clone())
-        .take(BATCH)
-        .collect();
-    due.into_iter().filter_map(|key| waiting.remove_entry(&key)).collect()
+impl Waiting {
+    fn gather(&mut self, job: Job) {
+        let patience = if job.large { RECEIPT_GATHER_LARGE } else { RECEIPT_GATHER };
+        let now = Instant::now();
+        let due = if job.urgent { now } else { now + patience };
+        let pending = self.members.entry((job.chat, job.user)).or_insert_with(|| Pending {
+            delivered: Vec::new(),
+            read: Vec::new(),
+            visible_from: job.visible_from,
+            large: job.large,
+            session: job.session,
+            due,
+            answers: Vec::new(),
+        });
+        pending.due = pending.due.min(due);
+        if pending.session != job.session {
+            pending.session = None;
+        }
+        if job.read { &mut pending.read } else { &mut pending.delivered }.extend(job.runs);
+        pending.answers.push(job.answer);
+        self.next = Some(self.next.map_or(due, |next| next.min(due)));
+    }
+
+    /// All are due now.
+    fn hurry(&mut self) {
+        let now = Instant::now();
+        for pending in self.members.values_mut() {
+            pending.due = now;
+        }
+        self.next = self.next.map(|_| now);
+    }
+
+    fn take_due(&mut self) -> Vec<(Key, Pending)> {
+        let now = Instant::now();
+        let due: Vec<Key> = self
+            .members
+            .iter()
+            .filter(|(_, pending)| pending.due <= now)
+            .map(|(key, _)| key.clone())
+            .take(BATCH)
+            .collect();
+        let taken = due.into_iter().filter_map(|key| self.members.remove_entry(&key)).collect();
+        self.next = self.members.values().map(|pending| pending.due).min();
+        taken
+    }
 }
 
 /// One failure, told to all who wait for it.
-fn refuse(answers: Vec<Answer>, error: Error) {
+fn refuse(answers: Vec<Answer>, error: &Error) {
     let copy = |error: &Error| Error {
         reason: error.reason,
         message: error.message.clone(),
@@ -360,6 +381,6 @@ fn refuse(answers: Vec<Answer>, error: Error) {
     };
     for answer in answers {
         // Whoever went away needs no answer.
-        drop(answer.send(Err(copy(&error))));
+        drop(answer.send(Err(copy(error))));
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc, serialize_to_document};
 
+use mongodb::options::Hint;
+
 use super::super::{AppendError, Created, NewChat, NewMessage, Result};
 use super::MongoStore;
 use super::docs::{
@@ -254,10 +256,14 @@ impl Db {
         let mut found = Vec::with_capacity(places.len());
         for arms in arms.chunks(100) {
             let filter = doc! { "$or": arms, "left_at": null };
-            found.extend(all(self.members.find(filter)).await?);
+            found.extend(all(self.members.find(filter).hint(by_member())).await?);
         }
         Ok(found)
     }
+}
+
+fn by_member() -> Hint {
+    Hint::Keys(doc! { "chat_id": 1, "user_id": 1 })
 }
 
 fn read(docs: Vec<MemberDoc>) -> Result<Vec<Member>> {

@@ -1,21 +1,26 @@
 //! Reading the log, and deleting from it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ReturnDocument;
 
-use super::super::{COUNT_CAP, ChangeCursor, ChangedMessage, Head, Result, Span, UnreadQuery};
+use super::super::{
+    COUNT_CAP, ChangeCursor, ChangedMessage, Head, Result, Span, UnreadQuery, WrittenBy,
+};
 use super::docs::{MessageDoc, chat_ids, date, number, plain, time, uuid};
 use super::failure::{broken, round};
-use super::schema::{Db, aggregate, all};
+use super::schema::{Db, aggregate, all, by_place};
 use crate::model::{ChatId, Message, MessageId, NoteKind, Run, Seq, UserId};
 
 /// Chats that one command asks for: mongod's own time for it stays at some 10 ms.
 const CHATS_A_COMMAND: usize = 1000;
 
-/// Counts under way at once for one call.
+/// Counts that one command makes, where all are short.
+const COUNTS_A_COMMAND: usize = 50;
+
+/// Commands that count, under way at once for one call.
 const COUNTS_AT_ONCE: usize = 8;
 
 /// Runs that are looked up one by one; more than that, and all between the first and the last is
@@ -108,10 +113,14 @@ impl Db {
         messages(all(find).await?)
     }
 
-    pub(super) async fn written_in(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<ChatId>> {
+    pub(super) async fn written_in(
+        &self,
+        writer: &WrittenBy,
+        chats: &[ChatId],
+    ) -> Result<Vec<ChatId>> {
         let mut found = Vec::new();
         for chats in distinct(chats).chunks(CHATS_A_COMMAND) {
-            let pipeline = written_pipeline(user, chats);
+            let pipeline = written_pipeline(writer, chats);
             for doc in aggregate(&self.messages, pipeline).await? {
                 found.push(chat_of(&doc).ok_or_else(|| broken("a chat's id cannot be read"))?);
             }
@@ -192,30 +201,62 @@ impl Db {
         user: &UserId,
         queries: &[UnreadQuery],
     ) -> Result<Vec<u32>> {
-        let counts = queries.iter().map(|query| self.count_one(user, query));
-        let counts: Vec<_> = counts.collect();
-        stream::iter(counts).buffered(COUNTS_AT_ONCE).try_collect().await
+        // Short ones go together, each chat once: what comes back is told apart by chat.
+        let mut chats = HashSet::new();
+        let (short, long): (Vec<_>, Vec<_>) = queries
+            .iter()
+            .enumerate()
+            .partition(|(_, query)| is_short(query) && chats.insert(query.chat));
+        let short = short.chunks(COUNTS_A_COMMAND);
+        let long = long.chunks(1);
+        let calls: Vec<_> = short.chain(long).map(|some| self.count_some(user, some)).collect();
+        let mut counts = vec![0; queries.len()];
+        let mut answers = stream::iter(calls).buffer_unordered(COUNTS_AT_ONCE);
+        while let Some(answer) = answers.try_next().await? {
+            for (index, count) in answer {
+                counts[index] = count;
+            }
+        }
+        Ok(counts)
     }
 
-    async fn count_one(&self, user: &UserId, query: &UnreadQuery) -> Result<u32> {
-        if query.runs.is_empty() {
-            return Ok(0);
-        }
+    /// Counts for some queries, by their index; the messages of only one may be many.
+    async fn count_some(
+        &self,
+        user: &UserId,
+        queries: &[(usize, &UnreadQuery)],
+    ) -> Result<Vec<(usize, u32)>> {
         let counts = doc! {
             "sender_id": { "$ne": user.as_str() },
             "deleted_at": null,
             "note.kind": { "$in": [Bson::Null, Bson::from(NoteKind::Announcement.number())] },
         };
-        let pipeline = vec![
-            doc! { "$match": within(query.chat, &query.runs, &counts) },
-            doc! { "$limit": i64::from(COUNT_CAP) },
-            doc! { "$group": { "_id": null, "count": { "$sum": 1_i64 } } },
-        ];
-        match aggregate(&self.messages, pipeline).await?.first() {
-            Some(doc) => number(doc.get_i64("count").map_err(|_| broken("a count is none"))?),
-            None => Ok(0),
+        let arms = queries.iter().filter(|(_, query)| !query.runs.is_empty());
+        let arms: Vec<_> =
+            arms.map(|(_, query)| within(query.chat, &query.runs, &counts)).collect();
+        let mut pipeline = match arms.len() {
+            0 => return Ok(Vec::new()),
+            1 => vec![doc! { "$match": &arms[0] }, doc! { "$limit": i64::from(COUNT_CAP) }],
+            _ => vec![doc! { "$match": { "$or": arms } }],
+        };
+        pipeline.push(doc! { "$group": { "_id": "$chat_id", "count": { "$sum": 1_i64 } } });
+        let mut by_chat = HashMap::new();
+        let cursor = self.messages.aggregate(pipeline).hint(by_place());
+        let found: Vec<Document> = round(async { cursor.await?.try_collect().await }).await?;
+        for doc in found {
+            let chat = chat_of(&doc).ok_or_else(|| broken("a chat's id cannot be read"))?;
+            let count = number(doc.get_i64("count").map_err(|_| broken("a count is none"))?)?;
+            by_chat.insert(chat, count.min(COUNT_CAP));
         }
+        let count = |query: &UnreadQuery| by_chat.get(&query.chat).copied().unwrap_or(0);
+        Ok(queries.iter().map(|(index, query)| (*index, count(query))).collect())
     }
+}
+
+/// Whether all its runs together may hold no more than the cap.
+fn is_short(query: &UnreadQuery) -> bool {
+    let [run] = query.runs.as_slice() else { return query.runs.is_empty() };
+    run.len() <= u64::from(COUNT_CAP)
 }
 
 /// The newest message of each of these chats: one seek a chat (a `DISTINCT_SCAN`), backwards
@@ -232,9 +273,13 @@ pub(super) fn heads_pipeline(chats: &[ChatId]) -> Vec<Document> {
     ]
 }
 
-fn written_pipeline(user: &UserId, chats: &[ChatId]) -> Vec<Document> {
+fn written_pipeline(writer: &WrittenBy, chats: &[ChatId]) -> Vec<Document> {
+    let sender = match writer {
+        WrittenBy::User(user) => doc! { "$eq": user.as_str() },
+        WrittenBy::AnyoneBut(user) => doc! { "$nin": ["", user.as_str()] },
+    };
     vec![
-        doc! { "$match": { "chat_id": { "$in": chat_ids(chats) }, "sender_id": user.as_str() } },
+        doc! { "$match": { "chat_id": { "$in": chat_ids(chats) }, "sender_id": sender } },
         doc! { "$sort": { "chat_id": 1, "sender_id": 1, "client_message_id": 1 } },
         doc! { "$group": { "_id": "$chat_id", "any": { "$first": "$sender_id" } } },
     ]

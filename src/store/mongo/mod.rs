@@ -35,7 +35,7 @@ use self::lane::Lanes;
 use self::schema::Db;
 use super::{
     AppendError, Appended, ChangeCursor, ChangedMessage, Created, Head, Keys, Mark, NewChat,
-    NewMessage, Result, Span, Store, UnreadQuery,
+    NewMessage, Result, Span, Store, UnreadQuery, WrittenBy,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
@@ -123,8 +123,8 @@ impl Store for MongoStore {
         self.db()?.log(after, limit).await
     }
 
-    async fn written_in(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<ChatId>> {
-        self.db()?.written_in(user, chats).await
+    async fn written_in(&self, writer: WrittenBy, chats: &[ChatId]) -> Result<Vec<ChatId>> {
+        self.db()?.written_in(&writer, chats).await
     }
 
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>> {

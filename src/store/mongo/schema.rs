@@ -6,8 +6,8 @@ use futures_util::TryStreamExt as _;
 use mongodb::action::Find;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria,
-    WriteConcern,
+    Acknowledgment, ClientOptions, Hint, IndexOptions, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
 };
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
@@ -168,6 +168,11 @@ pub(super) async fn aggregate<T: Send + Sync>(
 ) -> Result<Vec<Document>> {
     round(async { collection.aggregate(pipeline).batch_size(BATCH).await?.try_collect().await })
         .await
+}
+
+/// The index of the log by place, where mongod would try others first.
+pub(super) fn by_place() -> Hint {
+    Hint::Keys(doc! { "chat_id": 1, "seq": 1 })
 }
 
 /// Documents in one reply; mongod ends it at 16 MiB anyway.

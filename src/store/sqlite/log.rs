@@ -10,7 +10,7 @@ use super::rows::{self, MESSAGE};
 use crate::clock::Timestamp;
 use crate::model::{ChatId, MAX_SEQ, Message, MessageId, Run, Seq, UserId};
 use crate::store::{
-    AppendError, Appended, ChangeCursor, ChangedMessage, Head, NewMessage, Result, Span,
+    AppendError, Appended, ChangeCursor, ChangedMessage, Head, NewMessage, Result, Span, WrittenBy,
 };
 
 /// Puts a message behind the newest of its chat, or finds that it is there.
@@ -153,11 +153,22 @@ pub(super) fn by_id(
 
 pub(super) fn written_in(
     db: &Connection,
-    user: &UserId,
+    writer: &WrittenBy,
     chats: &[ChatId],
 ) -> rusqlite::Result<Vec<ChatId>> {
-    let mut statement =
-        db.prepare_cached("SELECT 1 FROM messages WHERE chat_id = ?1 AND sender_id = ?2 LIMIT 1")?;
+    // Each a seek in the index, however much the user has written.
+    let (sql, user) = match writer {
+        WrittenBy::User(user) => {
+            ("SELECT 1 FROM messages WHERE chat_id = ?1 AND sender_id = ?2 LIMIT 1", user)
+        }
+        WrittenBy::AnyoneBut(user) => (
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM messages
+                 WHERE chat_id = ?1 AND sender_id > '' AND sender_id < ?2)
+             OR EXISTS (SELECT 1 FROM messages WHERE chat_id = ?1 AND sender_id > ?2)",
+            user,
+        ),
+    };
+    let mut statement = db.prepare_cached(sql)?;
     let mut found = Vec::new();
     for chat in chats {
         if statement.exists(params![chat.0.as_bytes(), user.as_str()])? {

@@ -18,7 +18,7 @@ use self::readers::Readers;
 use self::writer::Writer;
 use super::{
     AppendError, Appended, ChangeCursor, ChangedMessage, Created, Head, Keys, Mark, NewChat,
-    NewMessage, Result, Span, Store, StoreError, UnreadQuery,
+    NewMessage, Result, Span, Store, StoreError, UnreadQuery, WrittenBy,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
@@ -141,9 +141,9 @@ impl Store for SqliteStore {
         self.readers.ask(move |db| log::by_id(db, after, limit)).await
     }
 
-    async fn written_in(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<ChatId>> {
-        let (user, chats) = (user.clone(), each_once(chats));
-        self.readers.ask(move |db| log::written_in(db, &user, &chats)).await
+    async fn written_in(&self, writer: WrittenBy, chats: &[ChatId]) -> Result<Vec<ChatId>> {
+        let chats = each_once(chats);
+        self.readers.ask(move |db| log::written_in(db, &writer, &chats)).await
     }
 
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>> {

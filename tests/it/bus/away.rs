@@ -5,7 +5,7 @@ use std::time::Duration;
 use adda::bus::{Bus, BusEvent, To};
 use tokio::time::Instant;
 
-use super::server::Redis;
+use super::server::{Cluster, Redis};
 use super::{LEASE, bytes, deaf, envelope, event, hearing, open, open_well, place, until, user};
 
 #[tokio::test]
@@ -29,11 +29,13 @@ async fn redis_killed_and_restarted_is_deafness_and_then_hearing() {
     // It lasts, and is told again.
     deaf(&mut of_a).await;
 
+    while of_a.try_recv().is_ok() {}
     redis.restart().await;
     let back = Instant::now();
+    deaf(&mut of_a).await; // Of what was lost since it was told last.
     hearing(&mut of_a).await;
     hearing(&mut of_b).await;
-    println!("hearing {:?} after the return", back.elapsed());
+    eprintln!("hearing {:?} after the return", back.elapsed());
     a.publish(To::All, bytes("of a"));
     b.publish(To::Nodes(vec![a.node().clone()]), bytes("of b"));
     assert_eq!(envelope(&mut of_b).await, "of a");
@@ -89,7 +91,7 @@ async fn a_subscriber_cut_off_is_deaf_and_hears_again() {
     assert!(cut.elapsed() < Duration::from_secs(4), "{:?}", cut.elapsed());
     hearing(&mut of_a).await;
     hearing(&mut of_b).await;
-    println!("hearing {:?} after the cut", cut.elapsed());
+    eprintln!("hearing {:?} after the cut", cut.elapsed());
     a.publish(To::All, bytes("heard"));
     while envelope(&mut of_b).await != "heard" {}
 }
@@ -129,8 +131,10 @@ async fn a_node_opens_without_redis_and_hears_when_it_comes() {
     let mut events = a.events().unwrap();
     deaf(&mut events).await;
     fails_soon(&*a).await;
+    let sealed = open(redis.url().replace("redis", "rediss"), LEASE).await;
     redis.restart().await;
     hearing(&mut events).await;
+    assert!(sealed.is_deaf(), "nobody there speaks TLS");
     assert_eq!(a.renew(&[(user("u"), place(&*a))]).await.unwrap(), 1);
     a.close().await;
 }
@@ -150,6 +154,29 @@ async fn a_node_closes_though_redis_is_away() {
 }
 
 #[tokio::test]
+async fn a_server_of_a_cluster_killed_and_restarted_is_deafness_and_then_hearing() {
+    let Some(mut cluster) = Cluster::start().await else { return };
+    let (a, b) = (open_well(cluster.url(), LEASE).await, open_well(cluster.url(), LEASE).await);
+    let mut events = a.events().unwrap();
+    let places: Vec<_> = (0..50).map(|n| (user(&format!("u{n}")), place(&*a))).collect();
+    assert_eq!(a.renew(&places).await.unwrap(), 50);
+    cluster.servers[1].kill();
+    deaf(&mut events).await;
+    assert!(a.renew(&places).await.is_err());
+    cluster.servers[1].restart().await;
+    hearing(&mut events).await;
+    b.publish(To::Nodes(vec![a.node().clone()]), bytes("heard"));
+    while envelope(&mut events).await != "heard" {}
+    let mut added = None;
+    until("all places can be written", async || {
+        added = a.renew(&places).await.ok();
+        added.is_some()
+    })
+    .await;
+    assert!((1..50).contains(&added.unwrap()), "what was on one server: {added:?}");
+}
+
+#[tokio::test]
 async fn a_crashed_peer_is_deafness_until_it_is_forgotten() {
     let Some(redis) = Redis::start().await else { return };
     let (a, b) = (open_well(redis.url(), LEASE).await, open_well(redis.url(), LEASE).await);
@@ -161,7 +188,7 @@ async fn a_crashed_peer_is_deafness_until_it_is_forgotten() {
     assert!(crashed.elapsed() < Duration::from_secs(4), "{:?}", crashed.elapsed());
     assert!(!a.hears(&name));
     hearing(&mut events).await;
-    println!("forgotten after {:?}", crashed.elapsed());
+    eprintln!("forgotten after {:?}", crashed.elapsed());
     assert!(crashed.elapsed() < Duration::from_secs(15));
 }
 
@@ -224,18 +251,18 @@ async fn how_fast() {
             envelope(&mut events).await;
         }
     }
-    println!("envelopes: {:.0}/s", 40_000.0 / start.elapsed().as_secs_f64());
+    eprintln!("envelopes: {:.0}/s", 40_000.0 / start.elapsed().as_secs_f64());
     let start = Instant::now();
     for _ in 0..1_000 {
         a.publish(To::All, bytes("x"));
         envelope(&mut events).await;
     }
-    println!("one envelope: {:?}", start.elapsed() / 1_000);
+    eprintln!("one envelope: {:?}", start.elapsed() / 1_000);
     let places: Vec<_> = (0..10_000).map(|n| (user(&format!("u{n}")), place(&*a))).collect();
     for what in ["added", "renewed"] {
         let start = Instant::now();
         a.renew(&places).await.unwrap();
-        println!("10,000 places {what}: {:?}", start.elapsed());
+        eprintln!("10,000 places {what}: {:?}", start.elapsed());
     }
     let users: Vec<_> = places.iter().map(|(user, _)| user.clone()).collect();
     for many in [1, 50, 256] {
@@ -243,6 +270,6 @@ async fn how_fast() {
         for _ in 0..100 {
             a.find(&users[..many]).await.unwrap();
         }
-        println!("{many} users found: {:?}", start.elapsed() / 100);
+        eprintln!("{many} users found: {:?}", start.elapsed() / 100);
     }
 }

@@ -1,6 +1,8 @@
 //! The contract of the bus, sentence by sentence, on memory, on Redis and on a Redis cluster; and
 //! what only a Redis that fails can show.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is a finding")]
+
 mod away;
 mod server;
 mod suite;

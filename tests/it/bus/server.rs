@@ -61,7 +61,7 @@ impl Redis {
         if !is_there() {
             return None;
         }
-        let dir = tempfile::tempdir().expect("a folder for it");
+        let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for it");
         let child = Self::launch(port, more, &dir);
         let redis = Self { port, more: more.to_vec(), dir, child };
         redis.answers().await;

@@ -12,8 +12,8 @@ use adda::clock::SystemClock;
 use adda::config::{Cli, Command, Config, DEV_SECRET};
 use adda::proto;
 use adda::rpc::generated::chat_service_server::ChatService;
-use adda::wire::{EncodedFrame, RequestId};
 use adda::server::{self, Edge, Readiness, Running};
+use adda::wire::{EncodedFrame, RequestId};
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
 use prost::Message;
@@ -25,6 +25,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
+
+/// The first frame of the stub's streams, as it is on the wire.
+const HEARTBEAT: [u8; 4] = [10, 2, 50, 0];
 
 /// Answers with nothing; `GetChat` with who called, `ListChats` never.
 struct Stub;
@@ -47,7 +50,8 @@ macro_rules! stub {
                 &self,
                 _: tonic::Request<proto::SubscribeRequest>,
             ) -> Result<tonic::Response<Self::SubscribeStream>, Status> {
-                let frame = EncodedFrame::default();
+                let beat = proto::Heartbeat { background: None };
+                let frame = EncodedFrame::of(proto::server_frame::Frame::Heartbeat(beat));
                 let frames = stream::iter([Ok(frame)]);
                 Ok(tonic::Response::new(Box::pin(stream::StreamExt::chain(frames, stream::pending()))))
             }

@@ -100,8 +100,8 @@ async fn a_server_stops_after_its_calls_or_after_the_drain_time() {
     let token = server.token().await;
     let open = |web| server.call(web, "Subscribe", framed(&[])).bearer_auth(&token).send();
     let (mut native, mut web) = (open(false).await.unwrap(), open(true).await.unwrap());
-    assert_eq!(native.chunk().await.unwrap().unwrap(), framed(&[10, 0]));
-    assert_eq!(web.chunk().await.unwrap().unwrap(), framed(&[10, 0]));
+    assert_eq!(native.chunk().await.unwrap().unwrap(), framed(&HEARTBEAT));
+    assert_eq!(web.chunk().await.unwrap().unwrap(), framed(&HEARTBEAT));
 
     server.stop.cancel();
     let addr = server.running.addr;

@@ -1,6 +1,7 @@
 //! What the tests run against: real servers, started when first asked for, ended with the
 //! process. Where there is none, a test is skipped, aloud; under `CI=true` it fails.
 
+pub(crate) mod adda;
 pub(crate) mod mongo;
 pub(crate) mod mongod;
 mod process;

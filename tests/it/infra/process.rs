@@ -61,6 +61,11 @@ impl Process {
         self.signal("CONT");
     }
 
+    /// Asks it to end.
+    pub(super) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
     fn signal(&self, name: &str) {
         let pid = self.0.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status();

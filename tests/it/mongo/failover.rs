@@ -68,7 +68,7 @@ async fn under_load(harm: impl AsyncFnOnce(&mut ReplicaSet, &Load)) {
 
     let mut told = vec![Told::new(); 3];
     for (sender, task) in senders.into_iter().enumerate() {
-        told[sender % 3].extend(task.await.unwrap());
+        told[sender % 3].extend(task.await.expect("a sender ends well"));
     }
     for (chat, told) in chats.into_iter().zip(told) {
         let log = log_of(&*nodes[0], chat).await;
@@ -99,14 +99,18 @@ async fn what_a_primary_wrote_alone_is_written_again() {
     under_load(async |set, load| {
         let primary = set.primary().await;
         let others: Vec<_> = (0..3).filter(|member| *member != primary).collect();
-        others.iter().for_each(|member| set.pause(*member));
+        for member in &others {
+            set.pause(*member);
+        }
         // It writes on, and nobody follows: this is what the others will never have.
         let before = count(set, primary).await;
         while count(set, primary).await == before {
             tokio::task::yield_now().await;
         }
         set.kill(primary);
-        others.iter().for_each(|member| set.resume(*member));
+        for member in &others {
+            set.resume(*member);
+        }
         load.more(200).await;
         set.restart(primary).await;
         load.more(200).await;

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use adda::model::{ChatId, Run};
-use adda::store::{Mark, Store, UnreadQuery};
+use adda::store::{Mark, Store, UnreadQuery, WrittenBy};
 use futures_util::future::join_all;
 
 use super::{append_surely, clock, group, message, user};
@@ -72,7 +72,7 @@ async fn measure_receipts_heads_and_counts() {
         store.heads(&chats[..count]).await.unwrap();
         eprintln!("{count} heads: {:?}", began.elapsed());
         let began = Instant::now();
-        store.written_in(&user("ann"), &chats[..count]).await.unwrap();
+        store.written_in(WrittenBy::User(user("ann")), &chats[..count]).await.unwrap();
         eprintln!("written in {count}: {:?}", began.elapsed());
         let runs = vec![Run { first: 6, last: 20 }];
         let query = |chat: &ChatId| UnreadQuery { chat: *chat, runs: runs.clone() };

@@ -2,6 +2,7 @@
 
 mod append;
 mod failover;
+mod making;
 mod measure;
 mod queries;
 

@@ -1,10 +1,12 @@
 //! How mongod goes about what is asked often.
 
-use adda::store::Span;
+use adda::model::Run;
+use adda::store::{Span, UnreadQuery, WrittenBy};
+use futures_util::future::join_all;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 
-use super::{clock, group, message};
+use super::{clock, group, message, user};
 use crate::infra::mongo::{fresh_uri, stores};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +31,8 @@ async fn heads_are_one_seek_a_chat() {
     let profile = |level: i32| database.run_command(doc! { "profile": level });
     profile(2).await.unwrap();
     store.heads(&chats).await.unwrap();
-    store.written_in(&super::user("ann"), &chats).await.unwrap();
+    store.written_in(WrittenBy::User(user("ann")), &chats).await.unwrap();
+    store.written_in(WrittenBy::AnyoneBut(user("bob")), &chats).await.unwrap();
     profile(0).await.unwrap();
     let entries = database.collection::<Document>("system.profile");
     let mut found = Vec::new();
@@ -39,6 +42,34 @@ async fn heads_are_one_seek_a_chat() {
         assert!(entry.get_i32("keysExamined").unwrap() <= 8, "{entry}");
         found.push(entry.get_str("planSummary").unwrap().to_owned());
     }
-    assert_eq!(found.len(), 2);
+    assert_eq!(found.len(), 3);
     assert!(found.iter().all(|plan| plan.starts_with("DISTINCT_SCAN")), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_that_go_together_are_told_apart() {
+    let Some(uri) = fresh_uri().await else { return };
+    let store = stores(&uri, 1, clock()).await.remove(0);
+    let mut queries = Vec::new();
+    let mut want = Vec::new();
+    let run = |first, last| Run { first, last };
+    for length in 1..=70_u32 {
+        let chat = group(&*store, &["ann", "bob"]).await;
+        let sends = (0..length).map(|n| store.append(message(chat, "ann", &format!("m{n}"))));
+        join_all(sends).await.into_iter().for_each(|sent| assert!(sent.is_ok()));
+        // Of one chat more than once, with several runs, far beyond its end, with none.
+        for (runs, count) in [
+            (vec![run(1, 100)], length),
+            (vec![run(length, length)], 1),
+            (vec![run(1, 1), run(3, 4)], length.min(1) + length.clamp(2, 4) - 2),
+            (vec![run(1, 1_000_000)], length),
+            (vec![], 0),
+        ] {
+            queries.push(UnreadQuery { chat, runs });
+            want.push(count);
+        }
+    }
+    assert_eq!(store.count_unread(&user("bob"), &queries).await.unwrap(), want);
+    let none = vec![0; queries.len()];
+    assert_eq!(store.count_unread(&user("ann"), &queries).await.unwrap(), none);
 }

@@ -2,7 +2,7 @@
 
 use adda::clock::Timestamp;
 use adda::model::{ChatId, MessageId, NoteKind};
-use adda::store::{Head, Span};
+use adda::store::{Head, Span, WrittenBy};
 
 use super::{Bench, on_every_store, run, seqs, sorted, user};
 
@@ -151,9 +151,15 @@ async fn written_in_are_the_chats_with_a_message_of_the_user(bench: &Bench) {
     bench.send(silent, "bob").await;
     bench.append(bench.note(silent, NoteKind::TitleChanged, "by ana")).await;
     let asked = [one, silent, two, one, bench.chat_id()];
-    let found = bench.node().written_in(&user("ana"), &asked).await.unwrap();
+    let found = bench.node().written_in(WrittenBy::User(user("ana")), &asked).await.unwrap();
     assert_eq!(sorted(found), sorted([one, two]));
-    assert_eq!(bench.node().written_in(&user("eve"), &asked).await.unwrap(), []);
+    assert_eq!(bench.node().written_in(WrittenBy::User(user("eve")), &asked).await.unwrap(), []);
+    let others = [("ana", vec![silent]), ("bob", vec![one, two]), ("eve", vec![one, two, silent])];
+    for (name, chats) in others {
+        let found =
+            bench.node().written_in(WrittenBy::AnyoneBut(user(name)), &asked).await.unwrap();
+        assert_eq!(sorted(found), sorted(chats), "others than {name}; notes are nobody's");
+    }
 }
 
 async fn senders_are_those_of_the_runs_each_once(bench: &Bench) {
@@ -180,7 +186,7 @@ async fn nothing_asked_is_nothing_answered(bench: &Bench) {
     ten(bench).await;
     assert_eq!(store.heads(&[]).await.unwrap(), []);
     assert_eq!(store.messages(&[]).await.unwrap(), []);
-    assert_eq!(store.written_in(&user("ana"), &[]).await.unwrap(), []);
+    assert_eq!(store.written_in(WrittenBy::User(user("ana")), &[]).await.unwrap(), []);
     let changed = store.changed_messages(&[], adda::store::ChangeCursor::default(), 9).await;
     assert!(changed.unwrap().is_empty());
     assert_eq!(store.chats(&[]).await.unwrap(), []);

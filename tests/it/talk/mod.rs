@@ -36,7 +36,10 @@ async fn a_message_lives_from_sent_to_seen(world: World) {
         let message = live.message().await;
         assert_eq!((message.seq, message.text.as_str()), (1, "hello"));
         assert_eq!(message.message_id, sent.message_id);
-        assert_eq!((message.sender_id.as_str(), message.client_message_id.as_str()), ("alice", "m1"));
+        assert_eq!(
+            (message.sender_id.as_str(), message.client_message_id.as_str()),
+            ("alice", "m1")
+        );
     }
     let updated = bob.event(|event| match event {
         Event::ChatUpdated(updated) => updated.chat.clone(),
@@ -83,7 +86,10 @@ async fn a_message_lives_from_sent_to_seen(world: World) {
     let own = own.await;
     assert_eq!((own.unread_count, own.last_seq), (Some(0), Some(1)));
     let message = history(&mut alice, &chat_id).await.remove(0);
-    assert_eq!((message.state(), message.read_by), (proto::MessageState::Seen, vec!["bob".to_owned()]));
+    assert_eq!(
+        (message.state(), message.read_by),
+        (proto::MessageState::Seen, vec!["bob".to_owned()])
+    );
 }
 
 async fn a_repeat_gets_the_first_outcome(world: World) {
@@ -147,7 +153,10 @@ async fn unread_counts_follow_reading(world: World) {
     let third = history(&mut bob, &chat_id).await[2].message_id.clone();
     let one = proto::MarkMessageReadRequest { chat_id: chat_id.clone(), message_id: third };
     let outcome = bob.mark_message_read(one.clone()).await.unwrap().into_inner().outcome.unwrap();
-    assert_eq!((outcome.unread_count, outcome.total_unread_count, outcome.last_seq), (4, Some(4), 5));
+    assert_eq!(
+        (outcome.unread_count, outcome.total_unread_count, outcome.last_seq),
+        (4, Some(4), 5)
+    );
     let outcome = alice.mark_message_read(one).await.unwrap().into_inner().outcome.unwrap();
     assert_eq!(outcome.unread_count, 0, "an own one is without effect");
     let up_to = proto::MarkChatReadRequest { chat_id: chat_id.clone(), up_to_seq: 4 };

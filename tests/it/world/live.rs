@@ -33,6 +33,7 @@ enum Down {
 
 /// How a stream went on.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and easy to match on")]
 pub(crate) enum Came {
     Frame(Frame),
     End,
@@ -85,10 +86,13 @@ impl Live {
             next_ack: 0,
         };
         match live.came().await {
-            Came::Frame(Frame::Ready(ready)) => live.ready = ready,
-            Came::Frame(Frame::Close(close)) => {
-                return Err(tonic::Status::aborted(format!("{:?}", close.reason())));
-            }
+            Came::Frame(frame) => match frame {
+                Frame::Ready(ready) => live.ready = ready,
+                Frame::Close(close) => {
+                    return Err(tonic::Status::aborted(format!("{:?}", close.reason())));
+                }
+                other => panic!("not Ready first, but {other:?}"),
+            },
             Came::Status(status) => return Err(status),
             other => panic!("not Ready first, but {other:?}"),
         }

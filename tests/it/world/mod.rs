@@ -221,8 +221,16 @@ impl World {
 
 /// A client with a token.
 pub(crate) async fn api(addr: SocketAddr, token: String) -> Api {
-    let channel = Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap();
-    ChatServiceClient::with_interceptor(channel, Bearer(token))
+    try_api(addr, token).await.unwrap()
+}
+
+/// A client with a token, if anybody listens there.
+pub(crate) async fn try_api(
+    addr: SocketAddr,
+    token: String,
+) -> Result<Api, tonic::transport::Error> {
+    let channel = Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await?;
+    Ok(ChatServiceClient::with_interceptor(channel, Bearer(token)))
 }
 
 /// A send of this text under this id.

@@ -201,7 +201,7 @@ async fn nodes_tell_each_other(mut world: World) {
     loop {
         match typing(&mut bob).await.2 {
             true if !last => last = true,
-            true => break panic!("told twice that alice writes, and never that she stopped"),
+            true => panic!("told twice that alice writes, and never that she stopped"),
             false if last => last = false,
             false => {}
         }

@@ -1,0 +1,41 @@
+# What people do with the project; `make help` lists it.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+DEV_STORE ?= sqlite:dev.db
+
+.PHONY: help run build test test-rust test-python lint fmt proto tools clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+run: ## Build and start a development server on http://127.0.0.1:8080.
+	$(CARGO) run --bin adda -- serve --dev --listen 127.0.0.1:8080 --store $(DEV_STORE) --bus memory:
+
+build: ## Build the release binary, target/release/adda.
+	$(CARGO) build --release
+
+tools: ## Make the machine ready for the tests: mongod and Redis, where they are missing.
+	bash scripts/tools.sh
+
+test: tools lint test-rust test-python ## Install what is needed, then run all tests.
+
+test-rust: tools ## The tests in Rust, against a real MongoDB and a real Redis.
+	$(CARGO) test --all-targets
+
+test-python: ## A client in Python, written from the protos and the README.
+	$(CARGO) build --bin adda
+	bash tests/python/run.sh
+
+lint: ## Format, clippy, the protos.
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets $(if $(CI),-- -D warnings)
+	@if command -v npx >/dev/null; then npx --yes @bufbuild/buf@1.75.0 lint; \
+	elif [ "$(CI)" = true ]; then echo "lint: no npx, and CI does not skip" >&2; exit 1; \
+	else echo "skipped: buf lint, for there is no npx" >&2; fi
+
+fmt: ## Format the code.
+	$(CARGO) fmt
+
+clean: ## Remove what was built.
+	$(CARGO) clean

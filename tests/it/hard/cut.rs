@@ -1,0 +1,90 @@
+//! Streams cut at random moments under load.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use super::{Device, assert_sent, group, seeded, sends_on, sound_history};
+use crate::world::{Backends, World, api, token};
+
+const CUTS: usize = 60;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_cut_at_random_brings_all_and_nothing_twice_on_sqlite() {
+    let Some(world) = World::with(Backends::Sqlite, &[]).await else { return };
+    cut_at_random(&[world.addr(0)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_cut_at_random_brings_all_and_nothing_twice_on_two_nodes() {
+    let Some(world) = super::two_nodes(&[]).await else { return };
+    cut_at_random(&[world.addr(0), world.addr(1)]).await;
+}
+
+async fn cut_at_random(nodes: &[SocketAddr]) {
+    let mut random = seeded();
+    let users = ["alice", "bob", "carol"];
+    let mut devices = Vec::new();
+    for (at, user) in users.iter().enumerate() {
+        let first = nodes[at % nodes.len()];
+        devices.push(Device::open(user, "phone", &[first]).await);
+        devices.push(Device::open(user, "tablet", &[first]).await);
+    }
+    let all = group(nodes[0], "alice", &users[1..]).await;
+    let pair = group(nodes[0], "alice", &["bob"]).await;
+
+    let stop = AtomicBool::new(false);
+    let load = async {
+        tokio::join!(
+            sends_on(&devices[0], &all, 4, &stop),
+            sends_on(&devices[2], &pair, 4, &stop),
+            sends_on(&devices[4], &all, 4, &stop),
+        )
+    };
+    let harm = async {
+        for _ in 0..CUTS {
+            let pause = Duration::from_millis(random.random_range(0..60));
+            tokio::time::sleep(pause).await;
+            let device = &devices[random.random_range(0..devices.len())];
+            // Sometimes it comes back elsewhere.
+            device.point_at(&[nodes[random.random_range(0..nodes.len())]]);
+            device.cut();
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(load, harm);
+
+    for (chat, members) in [(&all, &users[..]), (&pair, &users[..2])] {
+        let log = sound_history(&mut api(nodes[0], token("alice")).await, chat).await;
+        for device in devices.iter().filter(|d| members.contains(&d.phone.user.as_str())) {
+            device.has(chat, u32::try_from(log.len()).unwrap()).await;
+            device.assert_whole(chat, &log);
+        }
+        let sent: usize = devices
+            .iter()
+            .map(|d| d.look(|kept| kept.sent.values().filter(|o| is_in(&log, o)).count()))
+            .sum();
+        assert_eq!(sent + 1, log.len(), "what is in the log is what was acknowledged");
+        eprintln!("{} messages, {} streams", log.len(), devices.iter().map(streams).sum::<usize>());
+    }
+    let log = |device: &Device| device.look(|kept| kept.streams.len());
+    assert!(devices.iter().map(log).sum::<usize>() > devices.len() + CUTS / 2);
+    devices.iter().for_each(Device::assert_nothing_paged);
+    devices.iter().for_each(|device| assert_answered(device));
+    let of_all = sound_history(&mut api(nodes[0], token("alice")).await, &all).await;
+    assert_sent(&devices[4], &of_all);
+}
+
+fn is_in(log: &[adda::proto::Message], outcome: &adda::proto::SendOutcome) -> bool {
+    log.get(outcome.seq as usize - 1).is_some_and(|m| m.message_id == outcome.message_id)
+}
+
+fn streams(device: &Device) -> usize {
+    device.look(|kept| kept.streams.len())
+}
+
+fn assert_answered(device: &Device) {
+    device.look(|kept| assert!(kept.outbox.is_empty() && kept.failed.is_empty()));
+}

@@ -1,0 +1,57 @@
+//! The real program as a child process, to be killed, asked to leave and started again.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::process::{Process, folder, free_port, until};
+
+/// A server of the test's own, on one port for its life.
+pub(crate) struct Adda {
+    addr: SocketAddr,
+    args: Vec<String>,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Adda {
+    /// Starts one on these backends, with further flags, and waits until it listens.
+    pub(crate) async fn start(store: &str, bus: &str, flags: &[&str]) -> Self {
+        let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let listen = addr.to_string();
+        let args = ["serve", "--dev", "--listen", &listen, "--store", store, "--bus", bus];
+        let args = args.iter().chain(flags).map(ToString::to_string).collect();
+        let log = folder(&format!("adda-{}", addr.port())).join("log");
+        let mut server = Self { addr, args, log, process: None };
+        server.restart().await;
+        server
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.process.take();
+    }
+
+    /// Starts it on the same port and backends, and waits until it serves.
+    pub(crate) async fn restart(&mut self) {
+        self.kill();
+        let program = Path::new(env!("CARGO_BIN_EXE_adda"));
+        self.process = Some(Process::start(program, &self.args, &self.log));
+        let log = &self.log;
+        let up = async || std::fs::read_to_string(log).unwrap().contains("adda listens on");
+        assert!(until(up).await, "adda did not come up; see {}", self.log.display());
+    }
+
+    /// Asks it to leave, as `kill` does, and waits until it has.
+    pub(crate) async fn leave(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.terminate();
+        let process = parking_lot::Mutex::new(&mut process);
+        let gone = until(async || process.lock().has_ended()).await;
+        assert!(gone, "adda did not leave; see {}", self.log.display());
+    }
+}
