@@ -20,6 +20,7 @@ pub mod feed;
 pub mod history;
 pub mod hub;
 pub mod inbox;
+pub mod leases;
 pub mod limits;
 pub mod position;
 pub mod presence;
@@ -63,7 +64,7 @@ pub struct Service {
     profiles: profile::Profiles,
     calls: calls::Calls,
     deafness: relay::Deafness,
-    leases: presence::Leases,
+    leases: leases::Leases,
     /// Everything that runs beside the calls; awaited at the end.
     pub(crate) tasks: TaskTracker,
     /// Ends the tasks that run for ever.
@@ -88,7 +89,7 @@ impl Service {
             profiles: profile::Profiles::default(),
             calls: calls::Calls::default(),
             deafness: relay::Deafness::default(),
-            leases: presence::Leases::default(),
+            leases: leases::Leases::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,

@@ -1,18 +1,14 @@
 //! Who is online: a lease each device's stream holds, and who may be told.
 //!
 //! Presence goes to those who share a direct chat in which the one watched has written, and to
-//! sessions that have a common group on screen. A node that dies sends nothing: its leases run
-//! out, and the others read again where those are whom their sessions hold for online there.
+//! sessions that have a common group on screen. Leases are kept by [`super::leases`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use super::Service;
 use super::hub::Listener;
-use super::limits::{MAX_RECEIPT_MEMBERS, MAX_WATCHED, PRESENCE_SWEEP, PRESENCE_WITHIN};
+use super::limits::{MAX_RECEIPT_MEMBERS, MAX_WATCHED, PRESENCE_WITHIN};
 use crate::bus::{Found, Place, To};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -20,17 +16,6 @@ use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
 use crate::proto::{self, node};
 use crate::store;
 use crate::wire::{self, Told};
-
-/// A renewal later than this after the last good one leaves a time in which nobody could find
-/// the sessions of this node.
-const RENEWAL_TOO_LATE: Duration = Duration::from_secs(30);
-
-/// The leases of this node's sessions.
-#[derive(Debug, Default)]
-pub struct Leases {
-    /// When they were last renewed for sure; `None`: never.
-    renewed: Mutex<Option<(Instant, Timestamp)>>,
-}
 
 /// Who hears of a user coming and going.
 #[derive(Debug, Default)]
@@ -40,7 +25,7 @@ struct Watchers {
 }
 
 /// Whether a user is online, given all places.
-fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
+pub(super) fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
     places
         .iter()
         .filter(|found| found.live && found.place.foreground)
@@ -49,7 +34,7 @@ fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
 }
 
 /// When a foreground stream was seen last, by leases that ran out.
-fn last_seen(places: &[Found]) -> Option<Timestamp> {
+pub(super) fn last_seen(places: &[Found]) -> Option<Timestamp> {
     places.iter().filter(|found| found.place.foreground).map(|found| found.renewed_at).max()
 }
 
@@ -63,7 +48,7 @@ fn presence_event(user: &UserId, online: bool, at: Timestamp) -> proto::event::E
     }
 }
 
-fn told(user: &UserId, node: Option<NodeId>, at: Timestamp) -> Arc<Told> {
+pub(super) fn told(user: &UserId, node: Option<NodeId>, at: Timestamp) -> Arc<Told> {
     let frame = wire::event_frame(presence_event(user, node.is_some(), at));
     Arc::new(Told::Presence { user: user.clone(), node, at, frame })
 }
@@ -91,6 +76,7 @@ impl Service {
         let written = tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&[place])).await;
         if !matches!(written, Ok(Ok(_))) {
             tracing::debug!(session = %listener.who.session, "opened without presence");
+            self.leases.unsure();
         }
         listener.settle();
         if !listener.in_background() && online(before).is_none() {
@@ -109,9 +95,12 @@ impl Service {
         let now = self.clock.now();
         let new = Place { foreground: !back, since: now, ..old };
         listener.set_place(new.clone());
-        // It takes the place of the old one; where presence is away the next renewal writes it.
+        // It takes the place of the old one; where presence is away a renewal soon writes it.
         let place = [(user.clone(), new)];
-        drop(tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&place)).await);
+        let written = tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&place)).await;
+        if !matches!(written, Ok(Ok(_))) {
+            self.leases.unsure();
+        }
         if back {
             self.note_last_active(user, now).await;
             self.check_gone_later(user.clone(), now);
@@ -300,91 +289,6 @@ impl Service {
             (chat, presence)
         });
         Ok(shown.collect())
-    }
-
-    /// Renews the leases of this node's sessions, and reads again where watched users are whose
-    /// node is silent.
-    pub(super) async fn keep_presence(self: Arc<Self>) {
-        let every = self.settings.presence_lease / 3;
-        let mut renewal = tokio::time::interval(every);
-        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut sweep = tokio::time::interval(PRESENCE_SWEEP.min(every));
-        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = renewal.tick() => self.renew_leases().await,
-                _ = sweep.tick() => self.read_silent_again().await,
-            }
-        }
-    }
-
-    /// Renews the leases of this node's sessions. Where they were gone, messages may have passed
-    /// them by.
-    pub(super) async fn renew_leases(&self) {
-        let began = (Instant::now(), self.clock.now());
-        let sessions = self.hub.all();
-        let places: Vec<(UserId, Place)> = sessions
-            .iter()
-            .filter(|listener| listener.is_settled())
-            .map(|listener| (listener.who.user.clone(), listener.place()))
-            .collect();
-        if places.is_empty() {
-            *self.leases.renewed.lock() = Some(began);
-            return;
-        }
-        match self.bus.renew(&places).await {
-            Ok(added) => {
-                let gone = self.removed_meanwhile(&places);
-                if !gone.is_empty() {
-                    // Sessions that ended while the renewal was under way.
-                    drop(self.bus.remove(&gone).await);
-                }
-                let last = self.leases.renewed.lock().replace(began).unwrap_or(began);
-                let every = self.settings.presence_lease / 3;
-                let late = last.0.elapsed() > RENEWAL_TOO_LATE.max(every * 2);
-                if (added > 0 || late) && self.bus.has_peers() {
-                    tracing::warn!(added, late, "sessions of this node could not be found");
-                    self.lost_for_a_while(last.1);
-                }
-            }
-            Err(error) => tracing::warn!(%error, "cannot renew presence"),
-        }
-    }
-
-    fn removed_meanwhile(&self, places: &[(UserId, Place)]) -> Vec<(UserId, Place)> {
-        let left = |place: &Place| self.hub.session(place.session).is_none();
-        places.iter().filter(|(_, place)| left(place)).cloned().collect()
-    }
-
-    async fn read_silent_again(&self) {
-        let mut watching: HashMap<UserId, Vec<Arc<Listener>>> = HashMap::new();
-        for listener in self.hub.all() {
-            for (user, node) in listener.watched() {
-                if !self.bus.hears(&node) {
-                    watching.entry(user).or_default().push(Arc::clone(&listener));
-                }
-            }
-        }
-        if watching.is_empty() {
-            return;
-        }
-        let users: Vec<UserId> = watching.keys().cloned().collect();
-        // Where the bus is away nothing is known, and nothing told.
-        let Ok(places) = self.bus.find(&users).await else { return };
-        for (user, places) in users.iter().zip(places) {
-            let told = match online(&places) {
-                // Silent, but its lease runs still.
-                Some((_, node)) if !self.bus.hears(&node) => continue,
-                Some((since, node)) => told(user, Some(node), since),
-                None => {
-                    let seen = last_seen(&places).unwrap_or_else(|| self.clock.now());
-                    told(user, None, seen)
-                }
-            };
-            for listener in watching.get(user).into_iter().flatten() {
-                listener.tell(&told);
-            }
-        }
     }
 }
 

@@ -109,7 +109,8 @@ impl Device {
 
     /// Waits until the newest stream is caught up.
     pub(crate) async fn caught_up(&self) {
-        let live = |kept: &Kept| kept.streams.last().is_some_and(|s| s.caught_up && s.end.is_empty());
+        let live =
+            |kept: &Kept| kept.streams.last().is_some_and(|s| s.caught_up && s.end.is_empty());
         self.until("caught up", |kept| live(kept) && !kept.token.is_empty()).await;
     }
 
@@ -146,9 +147,12 @@ impl Device {
     pub(crate) async fn until(&self, what: &str, is: impl Fn(&Kept) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !self.look(&is) {
-            if Instant::now() > deadline {
-                panic!("{} waits in vain: {what}; {}", self.phone.name(), self.look(Kept::sketch));
-            }
+            assert!(
+                Instant::now() < deadline,
+                "{} waits in vain: {what}; {}",
+                self.phone.name(),
+                self.look(Kept::sketch)
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -222,7 +226,7 @@ impl Kept {
     }
 
     /// A Checkpoint goes to disk.
-    pub(super) fn stored(&mut self, checkpoint: proto::Checkpoint) {
+    pub(super) fn stored(&mut self, checkpoint: &proto::Checkpoint) {
         self.token = checkpoint.resume_token.to_vec();
         self.as_of = checkpoint.as_of;
     }
@@ -265,7 +269,9 @@ impl Kept {
         let chats: Vec<_> = self
             .chats
             .values()
-            .map(|held| SeqSet::from_parts(0, held.messages.keys().filter_map(|s| Run::new(*s, *s))))
+            .map(|held| {
+                SeqSet::from_parts(0, held.messages.keys().filter_map(|s| Run::new(*s, *s)))
+            })
             .map(|set| format!("{:?}", set.runs()))
             .collect();
         let streams: Vec<_> = self

@@ -55,7 +55,8 @@ async fn under_load(nodes: [SocketAddr; 2], leave: impl AsyncFnOnce()) {
         assert_sent(device, &log);
     }
     for device in [&alice, &bob] {
-        let ends = device.look(|kept| kept.streams.iter().map(|s| s.end.clone()).collect::<Vec<_>>());
+        let ends =
+            device.look(|kept| kept.streams.iter().map(|s| s.end.clone()).collect::<Vec<_>>());
         assert!(ends.iter().any(|end| end == "ShuttingDown"), "{ends:?}");
     }
     carol.look(|kept| assert_eq!(kept.streams.len(), 1, "who stays is not disturbed"));

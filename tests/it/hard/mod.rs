@@ -13,11 +13,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::world::{Api, World, api, history, token};
 
 mod client;
+mod cut;
+mod failover;
 mod killed;
 mod leave;
 mod line;
-mod cut;
-mod failover;
 mod nodes;
 mod order;
 mod redis;

@@ -37,7 +37,11 @@ async fn a_talk_over_two_nodes_is_as_on_one() {
     assert_eq!(delivered.await, ("bob".to_owned(), vec![run(1, 1)]));
     bob.mark(&chat_id, vec![run(1, 1)], true).await;
     assert_eq!(read(&mut alice).await, ("bob".to_owned(), None), "blue ticks over the nodes");
-    assert_eq!(read(&mut tablet).await, ("bob".to_owned(), Some(0)), "the badge of the other device");
+    assert_eq!(
+        read(&mut tablet).await,
+        ("bob".to_owned(), Some(0)),
+        "the badge of the other device"
+    );
     assert_eq!(chat(&mut of_bob, &chat_id).await.unread_count, Some(0));
 
     // Typing, to who looks.
@@ -115,7 +119,8 @@ async fn calls_for_a_session_go_through_the_other_node() {
     assert_eq!(answer.token_expires_at.map(|at| at.seconds > 0), Some(true));
     let join = proto::JoinChatRequest { chat_id: chat_id.clone(), session_id: session_id.clone() };
     there.join_chat(join.clone()).await.unwrap();
-    let writes = proto::SetTypingRequest { chat_id: chat_id.clone(), typing: true, ..Default::default() };
+    let writes =
+        proto::SetTypingRequest { chat_id: chat_id.clone(), typing: true, ..Default::default() };
     bob.set_typing(writes).await.unwrap();
     assert!(typing(&mut tab).await);
 

@@ -57,7 +57,8 @@ async fn a_thousand_sends_at_once_from_two_nodes_make_one_order_for_all() {
     }
     for (at, user) in users.iter().enumerate() {
         let mut api = world.api_at((at + 1) % 2, user).await;
-        let seen: Vec<_> = history(&mut api, &chat).await.into_iter().map(|m| m.message_id).collect();
+        let seen: Vec<_> =
+            history(&mut api, &chat).await.into_iter().map(|m| m.message_id).collect();
         let all: Vec<_> = log.iter().map(|message| message.message_id.clone()).collect();
         assert_eq!(seen, all, "the history of {user}");
         devices[at].has(&chat, SENDS + 1).await;

@@ -123,7 +123,8 @@ async fn redis_killed_and_restarted_under_load_costs_speed_alone() {
     for (device, other) in [(&scene.alice, "bob"), (&scene.laptop, "bob"), (&scene.bob, "alice")] {
         let own = device.phone.user.clone();
         let own: Vec<u32> = heads.iter().filter(|m| m.sender_id == own).map(|m| m.seq).collect();
-        let all = |kept: &super::client::Kept| own.iter().all(|s| kept.ticked(chat, other, *s, false));
+        let all =
+            |kept: &super::client::Kept| own.iter().all(|s| kept.ticked(chat, other, *s, false));
         device.until("all ticks", all).await;
     }
     eprintln!("all ticks {:?} after the return", back.elapsed());
@@ -171,7 +172,8 @@ fn ticked_or_note(kept: &super::client::Kept, chat: &str, seq: u32) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_wiped_under_load_is_filled_again_by_itself() {
     // Leases are renewed every second.
-    let Some(scene) = Scene::new(&["--presence-lease", "3s", "--presence-grace", "1s"]).await else {
+    let Some(scene) = Scene::new(&["--presence-lease", "3s", "--presence-grace", "1s"]).await
+    else {
         return;
     };
     let chat = scene.chat.as_str();

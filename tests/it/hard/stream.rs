@@ -7,6 +7,7 @@ use std::time::Duration;
 use adda::model::{Run, SeqSet};
 use adda::proto::connect_request::Command;
 use adda::proto::event::Event;
+use adda::proto::list_messages_request::Anchor;
 use adda::proto::server_frame::Frame;
 use adda::proto::{self, ack};
 use tokio::sync::mpsc;
@@ -92,7 +93,8 @@ async fn open(phone: &Arc<Phone>) -> Result<Stream, String> {
         resume_token: phone.kept.lock().token.clone().into(),
         ..proto::Hello::default()
     };
-    let first = proto::ConnectRequest { ack_id: String::new(), command: Some(Command::Hello(hello)) };
+    let first =
+        proto::ConnectRequest { ack_id: String::new(), command: Some(Command::Hello(hello)) };
     up.send(first).await.map_err(|_| "no way up")?;
     let mut down = api.connect(ReceiverStream::new(requests)).await.map_err(why)?.into_inner();
     let ready = match frame(down.message().await.map_err(why)?)? {
@@ -163,7 +165,7 @@ impl Stream {
                 match paged {
                     Ok(Ok(())) => {
                         if let Some(checkpoint) = self.later.take() {
-                            self.phone.kept.lock().stored(checkpoint);
+                            self.phone.kept.lock().stored(&checkpoint);
                         }
                         Ok(())
                     }
@@ -210,8 +212,10 @@ impl Stream {
         for (chat_id, set) in due {
             self.next_ack += 1;
             let ack_id = format!("ack {}", self.next_ack);
-            let seqs = set.runs().iter().map(|run| crate::world::run(run.first, run.last)).collect();
-            let command = Command::DeliveredAck(proto::DeliveredAck { chat_id: chat_id.clone(), seqs });
+            let seqs =
+                set.runs().iter().map(|run| crate::world::run(run.first, run.last)).collect();
+            let command =
+                Command::DeliveredAck(proto::DeliveredAck { chat_id: chat_id.clone(), seqs });
             self.acknowledging.push((ack_id.clone(), chat_id, set));
             self.command(ack_id, command).await?;
         }
@@ -233,7 +237,7 @@ impl Stream {
                 if self.paging.is_some() {
                     self.later = Some(checkpoint);
                 } else {
-                    kept.stored(checkpoint);
+                    kept.stored(&checkpoint);
                 }
             }
             Frame::Close(close) => return Err(format!("{:?}", close.reason())),
@@ -266,20 +270,20 @@ impl Stream {
                     kept.chats.entry(chat).or_default().acknowledged.union(&set);
                 }
             }
-            Some(ack::Result::Error(error)) => match &error.retry_after {
-                Some(after) => {
+            Some(ack::Result::Error(error)) => {
+                if let Some(after) = &error.retry_after {
                     let after = interval(Some(after)).min(LONGEST_PAUSE);
                     self.retry.get_or_insert(Instant::now() + after);
                     let again = self.acknowledging.iter().position(|(id, ..)| *id == ack.ack_id);
-                    if let Some((_, chat, set)) = again.map(|at| self.acknowledging.swap_remove(at)) {
+                    if let Some(at) = again {
+                        let (_, chat, set) = self.acknowledging.swap_remove(at);
                         kept.chats.entry(chat).or_default().unacknowledged.union(&set);
                     }
-                }
-                None => {
+                } else {
                     kept.outbox.retain(|send| send.client_message_id != ack.ack_id);
                     kept.failed.push(error);
                 }
-            },
+            }
             other => kept.wrong.push(format!("{} was answered by {other:?}", ack.ack_id)),
         }
     }
@@ -330,7 +334,6 @@ async fn read_pages(
 ) -> Result<(), tonic::Status> {
     // Who was never there has missed nothing.
     let missed = phone.kept.lock().streams.len() > 1;
-    use proto::list_messages_request::Anchor;
     let mut chats = Vec::new();
     let mut page_token = String::new();
     loop {
