@@ -136,7 +136,12 @@ impl Service {
             tokio::select! {
                 // First be found again, then read: what is stored after that reading is sent here.
                 () = self.deafness.hearing.notified() => self.renew_leases().await,
-                _ = again.tick() => self.feeds.sweep(),
+                _ = again.tick() => {
+                    self.feeds.sweep();
+                    if self.leases.are_unsure() && !self.bus.is_deaf() {
+                        self.renew_leases().await;
+                    }
+                }
             }
             self.catch_up(!self.bus.is_deaf()).await;
         }

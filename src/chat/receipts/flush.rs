@@ -13,7 +13,7 @@ use crate::chat::limits::{MAX_RUNS, RECEIPT_GATHER, RECEIPT_GATHER_LARGE};
 use crate::error::{Error, Reason, Result};
 use crate::model::{ChatId, ChatKind, Run, Seq, SeqSet, SessionId, UserId};
 use crate::proto;
-use crate::store::Mark;
+use crate::store::{Mark, StoreError};
 use crate::wire;
 
 /// Members written at once.
@@ -107,12 +107,9 @@ impl Service {
             .map(|((chat, _), ..)| *chat)
             .collect();
         // The newest message first: what is counted below is then never more than was there.
-        let heads = match self.store.heads(&chats).await {
+        let heads: HashMap<ChatId, Seq> = match self.store.heads(&chats).await {
             Ok(heads) => heads.into_iter().map(|head| (head.chat, head.seq)).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "cannot read heads; unread counts are left out");
-                HashMap::new()
-            }
+            Err(error) => return away(ready.into_iter().map(|(_, pending, ..)| pending), &error),
         };
         let marks = ready
             .iter()
@@ -125,14 +122,7 @@ impl Service {
             .collect();
         let marked = match self.store.mark(marks).await {
             Ok(marked) => marked,
-            Err(error) => {
-                tracing::warn!(%error, "cannot write receipts");
-                for (_, pending, ..) in ready {
-                    let error = Error::new(Reason::StoreUnavailable, "the store cannot be reached");
-                    refuse(pending.answers, &error);
-                }
-                return;
-            }
+            Err(error) => return away(ready.into_iter().map(|(_, pending, ..)| pending), &error),
         };
         let after = ready.into_iter().zip(marked);
         stream::iter(after)
@@ -366,6 +356,15 @@ impl Waiting {
         let taken = due.into_iter().filter_map(|key| self.members.remove_entry(&key)).collect();
         self.next = self.members.values().map(|pending| pending.due).min();
         taken
+    }
+}
+
+/// The store did not do it: all who wait may try again.
+fn away(pending: impl Iterator<Item = Pending>, error: &StoreError) {
+    tracing::warn!(%error, "cannot write receipts");
+    for pending in pending {
+        let error = Error::new(Reason::StoreUnavailable, "the store cannot be reached");
+        refuse(pending.answers, &error);
     }
 }
 

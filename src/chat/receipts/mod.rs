@@ -120,9 +120,11 @@ impl Service {
         self.receipts.queue.try_send(Todo::Write(Box::new(job))).map_err(|_| {
             Error::new(Reason::StoreUnavailable, "too many receipts wait to be written; try again")
         })?;
-        written.await.unwrap_or_else(|_| {
+        let left = written.await.unwrap_or_else(|_| {
             Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"))
-        })
+        })?;
+        // It may have been written together with one that was read.
+        Ok(left.filter(|_| ack.read))
     }
 
     /// Marks one message read, and tells the total that is left.

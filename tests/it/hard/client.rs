@@ -147,9 +147,12 @@ impl Device {
     pub(crate) async fn until(&self, what: &str, is: impl Fn(&Kept) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !self.look(&is) {
-            if Instant::now() > deadline {
-                panic!("{} waits in vain: {what}; {}", self.phone.name(), self.look(Kept::sketch));
-            }
+            assert!(
+                Instant::now() < deadline,
+                "{} waits in vain: {what}; {}",
+                self.phone.name(),
+                self.look(Kept::sketch)
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -223,7 +226,7 @@ impl Kept {
     }
 
     /// A Checkpoint goes to disk.
-    pub(super) fn stored(&mut self, checkpoint: proto::Checkpoint) {
+    pub(super) fn stored(&mut self, checkpoint: &proto::Checkpoint) {
         self.token = checkpoint.resume_token.to_vec();
         self.as_of = checkpoint.as_of;
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use adda::model::{Run, SeqSet};
 use adda::proto::connect_request::Command;
 use adda::proto::event::Event;
+use adda::proto::list_messages_request::Anchor;
 use adda::proto::server_frame::Frame;
 use adda::proto::{self, ack};
 use tokio::sync::mpsc;
@@ -164,7 +165,7 @@ impl Stream {
                 match paged {
                     Ok(Ok(())) => {
                         if let Some(checkpoint) = self.later.take() {
-                            self.phone.kept.lock().stored(checkpoint);
+                            self.phone.kept.lock().stored(&checkpoint);
                         }
                         Ok(())
                     }
@@ -236,7 +237,7 @@ impl Stream {
                 if self.paging.is_some() {
                     self.later = Some(checkpoint);
                 } else {
-                    kept.stored(checkpoint);
+                    kept.stored(&checkpoint);
                 }
             }
             Frame::Close(close) => return Err(format!("{:?}", close.reason())),
@@ -269,21 +270,25 @@ impl Stream {
                     kept.chats.entry(chat).or_default().acknowledged.union(&set);
                 }
             }
-            Some(ack::Result::Error(error)) => match &error.retry_after {
-                Some(after) => {
+            Some(ack::Result::Error(error)) => {
+                if let Some(after) = &error.retry_after {
                     let after = interval(Some(after)).min(LONGEST_PAUSE);
                     self.retry.get_or_insert(Instant::now() + after);
                     let again = self.acknowledging.iter().position(|(id, ..)| *id == ack.ack_id);
+<<<<<<< HEAD
                     if let Some((_, chat, set)) = again.map(|at| self.acknowledging.swap_remove(at))
                     {
+=======
+                    if let Some(at) = again {
+                        let (_, chat, set) = self.acknowledging.swap_remove(at);
+>>>>>>> t2
                         kept.chats.entry(chat).or_default().unacknowledged.union(&set);
                     }
-                }
-                None => {
+                } else {
                     kept.outbox.retain(|send| send.client_message_id != ack.ack_id);
                     kept.failed.push(error);
                 }
-            },
+            }
             other => kept.wrong.push(format!("{} was answered by {other:?}", ack.ack_id)),
         }
     }
@@ -334,7 +339,6 @@ async fn read_pages(
 ) -> Result<(), tonic::Status> {
     // Who was never there has missed nothing.
     let missed = phone.kept.lock().streams.len() > 1;
-    use proto::list_messages_request::Anchor;
     let mut chats = Vec::new();
     let mut page_token = String::new();
     loop {
