@@ -1,18 +1,11 @@
-<<<<<<< HEAD
-//! The leases of this node's sessions, and those of nodes that are silent.
-=======
 //! The leases by which the sessions of this node are found, and what follows when they were not.
->>>>>>> t2
 //!
 //! A node that dies sends nothing: its leases run out, and the others read again where those are
 //! whom their sessions hold for online there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-<<<<<<< HEAD
-=======
 use std::sync::atomic::{AtomicBool, Ordering};
->>>>>>> t2
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -29,17 +22,11 @@ use crate::model::UserId;
 /// the sessions of this node.
 const RENEWAL_TOO_LATE: Duration = Duration::from_secs(30);
 
-<<<<<<< HEAD
-/// The leases of this node's sessions.
-=======
 /// What is known of the leases of this node's sessions.
->>>>>>> t2
 #[derive(Debug, Default)]
 pub struct Leases {
     /// When they were last renewed for sure; `None`: never.
     renewed: Mutex<Option<(Instant, Timestamp)>>,
-<<<<<<< HEAD
-=======
     /// Some may not have been written.
     unsure: AtomicBool,
 }
@@ -54,7 +41,6 @@ impl Leases {
     pub(super) fn are_unsure(&self) -> bool {
         self.unsure.load(Ordering::Acquire)
     }
->>>>>>> t2
 }
 
 impl Service {
@@ -77,10 +63,7 @@ impl Service {
     /// Renews the leases of this node's sessions. Where they were gone, messages may have passed
     /// them by.
     pub(super) async fn renew_leases(&self) {
-<<<<<<< HEAD
-=======
         self.leases.unsure.store(false, Ordering::Release);
->>>>>>> t2
         let began = (Instant::now(), self.clock.now());
         let sessions = self.hub.all();
         let places: Vec<(UserId, Place)> = sessions
@@ -107,14 +90,10 @@ impl Service {
                     self.lost_for_a_while(last.1);
                 }
             }
-<<<<<<< HEAD
-            Err(error) => tracing::warn!(%error, "cannot renew presence"),
-=======
             Err(error) => {
                 tracing::warn!(%error, "cannot renew presence");
                 self.leases.unsure();
             }
->>>>>>> t2
         }
     }
 

@@ -67,11 +67,8 @@ pub struct Service {
     profiles: profile::Profiles,
     calls: calls::Calls,
     deafness: relay::Deafness,
-<<<<<<< HEAD
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
-=======
->>>>>>> t2
     leases: leases::Leases,
     /// Everything that runs beside the calls; awaited at the end.
     pub(crate) tasks: TaskTracker,
@@ -97,10 +94,7 @@ impl Service {
             profiles: profile::Profiles::default(),
             calls: calls::Calls::default(),
             deafness: relay::Deafness::default(),
-<<<<<<< HEAD
             leaving: Mutex::default(),
-=======
->>>>>>> t2
             leases: leases::Leases::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

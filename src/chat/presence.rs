@@ -1,11 +1,7 @@
 //! Who is online: a lease each device's stream holds, and who may be told.
 //!
 //! Presence goes to those who share a direct chat in which the one watched has written, and to
-<<<<<<< HEAD
 //! sessions that have a common group on screen. How leases are kept is in [`leases`](super::leases).
-=======
-//! sessions that have a common group on screen. Leases are kept by [`super::leases`].
->>>>>>> t2
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -103,15 +99,11 @@ impl Service {
         listener.set_place(new.clone());
         // It takes the place of the old one; where presence is away a renewal soon writes it.
         let place = [(user.clone(), new)];
-<<<<<<< HEAD
-        drop(tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&place)).await);
-        drop(ended);
-=======
         let written = tokio::time::timeout(PRESENCE_WITHIN, self.bus.renew(&place)).await;
         if !matches!(written, Ok(Ok(_))) {
             self.leases.unsure();
         }
->>>>>>> t2
+        drop(ended);
         if back {
             self.note_last_active(user, now).await;
             self.check_gone_later(user.clone(), now);

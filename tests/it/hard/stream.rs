@@ -275,13 +275,8 @@ impl Stream {
                     let after = interval(Some(after)).min(LONGEST_PAUSE);
                     self.retry.get_or_insert(Instant::now() + after);
                     let again = self.acknowledging.iter().position(|(id, ..)| *id == ack.ack_id);
-<<<<<<< HEAD
-                    if let Some((_, chat, set)) = again.map(|at| self.acknowledging.swap_remove(at))
-                    {
-=======
                     if let Some(at) = again {
                         let (_, chat, set) = self.acknowledging.swap_remove(at);
->>>>>>> t2
                         kept.chats.entry(chat).or_default().unacknowledged.union(&set);
                     }
                 } else {
