@@ -76,6 +76,14 @@ impl Program {
         self.wait_until(part, |lines| lines.iter().find(|line| line.contains(part)).cloned())
     }
 
+    /// Waits until an own message has been read, be it with others.
+    fn wait_seen(&self, text: &str) {
+        self.wait_until(text, |lines| {
+            let seen = |line: &String| line.starts_with("✓✓ (seen)") && line.ends_with(text);
+            lines.iter().any(seen).then_some(())
+        });
+    }
+
     /// What a user has said here, in the order it was written.
     fn said_by(&self, user: &str) -> Vec<String> {
         said(&self.written.lines.lock().unwrap(), user)
@@ -153,10 +161,10 @@ fn what_one_types_appears_at_the_other_also_after_the_server_was_killed() {
     alice.types("hello");
     bob.wait_for(" alice: hello");
     alice.wait_for(" alice: hello ✓");
-    alice.wait_for("✓✓ (seen) hello");
+    alice.wait_seen("hello");
     bob.types("hi alice");
     alice.wait_for(" bob: hi alice");
-    bob.wait_for("✓✓ (seen) hi alice");
+    bob.wait_seen("hi alice");
     alice.wait_for("bob is online");
 
     place.kill_server();
@@ -173,7 +181,7 @@ fn what_one_types_appears_at_the_other_also_after_the_server_was_killed() {
     bob.wait_until("three", |lines| said(lines, "alice").contains(&"three".into()).then_some(()));
     alice.types("last");
     bob.wait_for(" alice: last");
-    alice.wait_for("✓✓ (seen) last");
+    alice.wait_seen("last");
     assert_eq!(bob.said_by("alice"), ["hello", "one", "two", "three", "last"]);
     assert_eq!(alice.said_by("bob"), ["hi alice", "and I say four"]);
     assert_eq!(alice.said_by("alice"), ["hello", "one", "two", "three", "last"]);
@@ -226,7 +234,34 @@ fn what_is_typed_for_somebody_new_while_the_server_is_away_waits_for_it() {
     alice.wait_for(" alice: are you there? ✓");
     let bob = place.chat("bob", "alice");
     bob.wait_for(" alice: are you there?");
-    alice.wait_for("✓✓ (seen) are you there?");
+    alice.wait_seen("are you there?");
+}
+
+#[test]
+fn a_server_that_has_forgotten_everything_gets_what_is_typed_all_the_same() {
+    let mut place = Place::new();
+    let mut alice = place.chat("alice", "bob");
+    alice.types("kept by nobody");
+    alice.wait_for(" alice: kept by nobody ✓");
+    place.kill_server();
+    alice.wait_for("reconnecting …");
+    alice.types("after the loss");
+    for file in ["adda.db", "adda.db-wal", "adda.db-shm"] {
+        // Which of them there are is the store's own business.
+        drop(std::fs::remove_file(place.file(file)));
+    }
+    place.serve_again();
+    alice.wait_for(" alice: after the loss ✓");
+    place.chat("bob", "alice").wait_for(" alice: after the loss");
+}
+
+#[test]
+fn a_token_that_is_none_ends_it() {
+    let place = Place::new();
+    let state = place.file("state");
+    let line = ["chat", "--server", &place.url, "--state", &state, "--as", "a", "--with", "b"];
+    let mut alice = Program::start(&[&line[..], &["--token", "none"]].concat());
+    assert_eq!(alice.leaves().code(), Some(1));
 }
 
 #[test]

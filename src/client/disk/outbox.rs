@@ -114,6 +114,12 @@ pub(crate) fn peers(db: &Connection) -> rusqlite::Result<Vec<String>> {
     rows.collect()
 }
 
+/// Whether a row waits for the name of its chat.
+pub(crate) fn is_unaddressed(db: &Connection, id: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM outbox WHERE client_message_id = ?1 AND chat_id IS NULL")?
+        .exists([id])
+}
+
 /// Nothing for this user can be sent.
 pub(crate) fn fail_peer(db: &Connection, peer: &str, why: &str) -> rusqlite::Result<()> {
     db.execute(

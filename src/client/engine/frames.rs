@@ -1,5 +1,6 @@
 //! What a stream says: merged in one transaction, as much as is there, and then acted upon.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,6 +25,8 @@ struct Next {
     ready: Option<proto::Ready>,
     caught_up: bool,
     failed: Vec<(String, String)>,
+    /// Direct chats that are not there, or not under this name.
+    lost: Vec<(String, String)>,
     answered: Vec<(InFlight, Option<Trouble>)>,
     token_expires_at: Option<prost_types::Timestamp>,
     checkpoint: Option<Checkpoint>,
@@ -50,7 +53,11 @@ impl Engine {
                     }
                     Frame::Ack(ack) => {
                         let what = live.in_flight.remove(&ack.ack_id);
-                        take_ack(&mut apply, ack, what, &mut next)?;
+                        if is_lost(db, &ack, what.as_ref(), &mut live.lost, &mut next)? {
+                            next.answered.extend(what.map(|what| (what, None)));
+                        } else {
+                            take_ack(&mut apply, ack, what, &mut next)?;
+                        }
                     }
                     Frame::Event(event) => apply.event(event)?,
                     Frame::CaughtUp(_) => next.caught_up = true,
@@ -83,6 +90,9 @@ impl Engine {
     fn act(&mut self, next: Next) -> Result<(), End> {
         if let Some(ready) = next.ready {
             self.ready(&ready)?;
+        }
+        for (chat, why) in next.lost {
+            self.lost(&chat, &why)?;
         }
         for (what, trouble) in next.answered {
             self.answered(what, trouble.as_ref());
@@ -148,6 +158,31 @@ impl Engine {
         let ahead = left.saturating_sub(REFRESH_BEFORE).max(left / 2);
         live.token_due = Some(Instant::now() + ahead.max(Duration::from_secs(1)));
     }
+}
+
+/// Whether a send failed because its direct chat is not there: it is looked for once a stream.
+fn is_lost(
+    db: &rusqlite::Connection,
+    ack: &proto::Ack,
+    what: Option<&InFlight>,
+    lost: &mut HashSet<String>,
+    next: &mut Next,
+) -> rusqlite::Result<bool> {
+    let Some(ack::Result::Error(error)) = &ack.result else { return Ok(false) };
+    let Some(InFlight::Send { chat, client_message_id: id }) = what else { return Ok(false) };
+    if error.reason() != proto::ErrorReason::ChatNotFound {
+        return Ok(false);
+    }
+    if outbox::is_unaddressed(db, id)? {
+        // It is being looked for already.
+        return Ok(true);
+    }
+    let Some(peer) = chats::peer_of(db, chat)? else { return Ok(false) };
+    let first = lost.insert(peer);
+    if first {
+        next.lost.push((chat.clone(), error.message.clone()));
+    }
+    Ok(first)
 }
 
 /// An answer to a command.

@@ -253,7 +253,7 @@ impl Engine {
     }
 
     /// A chat on screen is not there. One with a peer may be there under another name.
-    fn lost(&mut self, chat: &str, why: &str) -> Result<(), End> {
+    pub(super) fn lost(&mut self, chat: &str, why: &str) -> Result<(), End> {
         let peer = chats::peer_of(self.disk.db(), chat)?;
         self.disk.write(|db| chats::forget(db, chat))?;
         self.screen.remove(chat);

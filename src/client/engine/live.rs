@@ -70,6 +70,8 @@ pub(super) struct Live {
     /// Chats whose holes are being filled.
     pub(super) mending: HashSet<String>,
     pub(super) listing: Option<Listing>,
+    /// Peers whose chat was looked for anew.
+    pub(super) lost: HashSet<String>,
     /// One that must not be stored yet.
     pub(super) checkpoint: Option<Checkpoint>,
     /// When to ask for another token.
@@ -101,6 +103,7 @@ impl Live {
             receipts_sent: HashSet::new(),
             mending: HashSet::new(),
             listing: None,
+            lost: HashSet::new(),
             checkpoint: None,
             token_due: None,
             typed: HashMap::new(),

@@ -61,7 +61,7 @@ pub async fn run(options: Options, place: Place, clock: Arc<dyn Clock>) -> Resul
     };
     let screen = Screen::new(out, paper, clock.now());
     let talk = Talk::new(client, place, screen, clock);
-    Conversation { talk, news, inputs, terminal }.run(&server).await
+    Conversation { talk, news, inputs, terminal, over: None }.run(&server).await
 }
 
 /// A talk, and where its two sides come from.
@@ -70,25 +70,33 @@ struct Conversation {
     news: mpsc::Receiver<News>,
     inputs: mpsc::Receiver<Input>,
     terminal: bool,
+    /// Why there is nothing more to hope for.
+    over: Option<String>,
+}
+
+/// Why nothing comes of it, where that is what the news say.
+fn hopeless(news: &News) -> Option<String> {
+    match news {
+        News::Link(Link::Over(why)) | News::Refused(why) => Some(why.clone()),
+        _ => None,
+    }
 }
 
 impl Conversation {
     async fn run(mut self, server: &str) -> Result<(), ChatError> {
         self.talk.begin(server).await?;
-        let mut over = None;
         loop {
             tokio::select! {
                 news = self.news.recv() => {
                     let Some(news) = news else {
-                        return Err(over.map_or(ChatError::Stopped(Stopped), ChatError::Over));
+                        return Err(self.over.map_or(ChatError::Stopped(Stopped), ChatError::Over));
                     };
-                    if let News::Link(Link::Over(why)) = &news {
-                        over = Some(why.clone());
-                        if !self.terminal {
-                            return Err(ChatError::Over(why.clone()));
-                        }
+                    self.over = self.over.or(hopeless(&news));
+                    match &self.over {
+                        // A person may still read what is held; a pipe waits for nothing.
+                        Some(why) if !self.terminal => return Err(ChatError::Over(why.clone())),
+                        _ => self.talk.heard(news).await?,
                     }
-                    self.talk.heard(news).await?;
                 }
                 input = self.inputs.recv() => match input {
                     Some(Input::Line(line, done)) => {
@@ -117,14 +125,21 @@ impl Conversation {
         let waiting = loop {
             tokio::select! {
                 left = &mut leave => break left?,
-                Some(news) = self.news.recv() => talk.show(news),
+                Some(news) = self.news.recv() => {
+                    self.over = self.over.or(hopeless(&news));
+                    talk.show(news);
+                }
                 _ = tokio::signal::ctrl_c() => break 0,
             }
         };
         while let Ok(news) = self.news.try_recv() {
+            self.over = self.over.or(hopeless(&news));
             talk.show(news);
         }
         match waiting {
+            _ if !self.terminal && self.over.is_some() => {
+                Err(ChatError::Over(self.over.unwrap_or_default()))
+            }
             0 => Ok(()),
             some if self.terminal => {
                 talk.say_waiting(some);

@@ -335,9 +335,10 @@ impl View {
             some => Some(format!("waiting: {} in the outbox", messages(some))),
         };
         if self.screen.is_pipe() {
-            let more = self.waiting > self.told_waiting;
-            self.told_waiting = self.waiting;
-            if more && matches!(self.link, Some(Link::Down(_))) {
+            self.told_waiting = self.told_waiting.min(self.waiting);
+            let away = matches!(self.link, Some(Link::Down(_)));
+            if away && self.waiting > self.told_waiting {
+                self.told_waiting = self.waiting;
                 self.screen.status(waiting);
             }
             return;
