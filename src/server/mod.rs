@@ -12,10 +12,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::IntoResponse;
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{StatusCode, Version};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,6 +33,7 @@ use crate::rpc::codec::MAX_REQUEST;
 use crate::rpc::generated::chat_service_server::{ChatService, ChatServiceServer};
 
 mod accept;
+mod drain;
 mod health;
 mod http_routes;
 mod node;
@@ -135,6 +137,10 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
             if !is_grpc(&request) {
                 return (StatusCode::NOT_FOUND, "nothing here\n").into_response();
             }
+            let request = match request.version() {
+                Version::HTTP_2 => request,
+                _ => request.map(|body| Body::new(drain::Drained::new(body))),
+            };
             match grpc.oneshot(request).await {
                 Ok(response) => response.into_response(),
                 Err(never) => match never {},

@@ -118,6 +118,11 @@ async fn what_is_not_a_request_is_refused_with_a_reason(world: World) {
             assert!(refused.reason == reason || number, "{call}: {refused:?}");
         }
     }
+    // Each time, however the writing of it and the refusal cross on their way.
+    for _ in 0..20 {
+        let refused = Refusal::of_status(&web.bytes("GetChat", &[0; 1 << 20]).await.unwrap_err());
+        assert_eq!(refused.reason, "TOO_LARGE");
+    }
     let unknown = web.bytes("NoSuchCall", &[]).await.unwrap_err();
     let refused = Refusal::of_status(&unknown);
     assert_eq!((refused.code, refused.reason.as_str()), (Code::Unimplemented, "UNKNOWN_COMMAND"));
