@@ -9,6 +9,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::Service;
 use super::feed::Sent;
@@ -27,6 +28,8 @@ pub struct Deafness {
     open: Mutex<Option<Gap>>,
     /// What was lost can be made good now.
     hearing: Notify,
+    /// When the bus was heard again.
+    heard_again: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,11 @@ impl Service {
     pub fn known_until(&self) -> Timestamp {
         let now = self.clock.now();
         self.deafness.open.lock().map_or(now, |gap| gap.since.min(now))
+    }
+
+    /// Until when other nodes may have said what was not heard here: now, while deaf.
+    pub(crate) fn unheard_until(&self) -> Option<Instant> {
+        if self.bus.is_deaf() { Some(Instant::now()) } else { *self.deafness.heard_again.lock() }
     }
 
     /// Publishes a stored message to the nodes that have members.
@@ -122,7 +130,10 @@ impl Service {
             match event {
                 BusEvent::Envelope { from, payload } => self.hear(&from, payload),
                 BusEvent::Deaf { since } => self.lost(since),
-                BusEvent::Hearing => self.deafness.hearing.notify_one(),
+                BusEvent::Hearing => {
+                    *self.deafness.heard_again.lock() = Some(Instant::now());
+                    self.deafness.hearing.notify_one();
+                }
             }
         }
     }

@@ -247,8 +247,9 @@ impl Session {
             return Err(End::Close(CloseReason::TokenExpired, "the token has run out"));
         }
         if now >= self.heard + self.timeout {
-            if self.may_be_unheard() {
-                self.heard = now;
+            let excused = self.unheard_until().unwrap_or(self.heard);
+            if now < excused + self.timeout {
+                self.heard = excused;
                 return Ok(());
             }
             return Err(End::Close(CloseReason::MissedHeartbeat, "nothing came from the client"));
@@ -266,9 +267,10 @@ impl Session {
         Ok(())
     }
 
-    /// Whether signs of life may be lost on their way: those of a Subscribe come by any node.
-    fn may_be_unheard(&self) -> bool {
-        self.commands.is_none() && self.service.bus.is_deaf()
+    /// Until when signs of life may have been lost on their way: those of a Subscribe come by any
+    /// node.
+    fn unheard_until(&self) -> Option<Instant> {
+        if self.commands.is_some() { None } else { self.service.unheard_until() }
     }
 
     /// Puts a frame into the outbox.

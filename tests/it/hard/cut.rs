@@ -85,3 +85,47 @@ fn is_in(log: &[adda::proto::Message], outcome: &adda::proto::SendOutcome) -> bo
 fn streams(device: &Device) -> usize {
     device.look(|kept| kept.streams.len())
 }
+
+/// More than one resume replays: the server says GAP, and the client reads pages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_missed_too_much_for_a_replay_lacks_nothing_after_reading_pages() {
+    const MISSED: u32 = 1_100;
+    let Some(world) = World::with(Backends::Sqlite, &[]).await else { return };
+    let node = [world.addr(0)];
+    let chat = group(node[0], "alice", &["bob"]).await;
+    let alice = Device::open("alice", "phone", &node).await;
+    let bob = Device::open("bob", "phone", &node).await;
+    alice.sent(&chat, "before").await;
+    bob.has(&chat, 2).await;
+    // Nobody listens on port 1.
+    bob.point_at(&[SocketAddr::from(([127, 0, 0, 1], 1))]);
+    bob.cut();
+    let away = streams(&bob) + 1;
+    bob.until("away", |kept| kept.streams.len() > away).await;
+    let old = bob.look(|kept| kept.token.clone());
+    for at in 0..MISSED {
+        alice.send(&chat, &format!("missed-{at}"));
+    }
+    alice.has(&chat, MISSED + 2).await;
+    bob.point_at(&node);
+    bob.caught_up().await;
+    alice.sent(&chat, "after").await;
+    let log = sound_history(&mut api(node[0], token("bob")).await, &chat).await;
+    for device in [&alice, &bob] {
+        device.has(&chat, MISSED + 3).await;
+        device.assert_whole(&chat, &log);
+    }
+    bob.look(|kept| {
+        assert_eq!(kept.streams.last().unwrap().outcome, adda::proto::ResumeOutcome::Gap);
+        assert!(kept.chats[&chat].paged > 0);
+    });
+    // From here on it resumes again.
+    bob.until("a token after the pages", |kept| kept.token != old).await;
+    bob.cut();
+    alice.sent(&chat, "last").await;
+    bob.has(&chat, MISSED + 4).await;
+    let log = sound_history(&mut api(node[0], token("bob")).await, &chat).await;
+    bob.assert_whole(&chat, &log);
+    let outcome = bob.look(|kept| kept.streams.last().unwrap().outcome);
+    assert_eq!(outcome, adda::proto::ResumeOutcome::Resumed);
+}
