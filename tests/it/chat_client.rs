@@ -132,7 +132,7 @@ impl Place {
         let store = format!("sqlite:{}", self.file("adda.db"));
         let server = Program::start(&["serve", "--dev", "--listen", listen, "--store", &store]);
         let listens = server.wait_for("adda listens on ");
-        self.url = listens.trim_start_matches("adda listens on ").to_owned();
+        listens.trim_start_matches("adda listens on ").clone_into(&mut self.url);
         self.server = Some(server);
     }
 

@@ -94,7 +94,7 @@ impl Live {
                 other => panic!("not Ready first, but {other:?}"),
             },
             Came::Status(status) => return Err(status),
-            other => panic!("not Ready first, but {other:?}"),
+            Came::End => panic!("not Ready first, but the end"),
         }
         Ok(live)
     }

@@ -95,12 +95,11 @@ impl WebStream {
                 return Some(part);
             }
             let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await;
-            match chunk.expect("something comes").unwrap() {
-                Some(chunk) => self.bytes.extend_from_slice(&chunk),
-                None => {
-                    assert!(self.bytes.is_empty(), "the last frame is cut short");
-                    return None;
-                }
+            if let Some(chunk) = chunk.expect("something comes").unwrap() {
+                self.bytes.extend_from_slice(&chunk)
+            } else {
+                assert!(self.bytes.is_empty(), "the last frame is cut short");
+                return None;
             }
         }
     }

@@ -120,7 +120,8 @@ async fn what_is_not_a_request_is_refused_with_a_reason(world: World) {
     }
     // Each time, however the writing of it and the refusal cross on their way.
     for _ in 0..20 {
-        let refused = Refusal::of_status(&web.bytes("GetChat", &[0; 1 << 20]).await.unwrap_err());
+        let refused =
+            Refusal::of_status(&web.bytes("GetChat", &vec![0; 1 << 20]).await.unwrap_err());
         assert_eq!(refused.reason, "TOO_LARGE");
     }
     let unknown = web.bytes("NoSuchCall", &[]).await.unwrap_err();
