@@ -96,7 +96,7 @@ impl WebStream {
             }
             let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await;
             if let Some(chunk) = chunk.expect("something comes").unwrap() {
-                self.bytes.extend_from_slice(&chunk)
+                self.bytes.extend_from_slice(&chunk);
             } else {
                 assert!(self.bytes.is_empty(), "the last frame is cut short");
                 return None;
