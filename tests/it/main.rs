@@ -9,6 +9,7 @@ mod edge;
 mod hard;
 mod house;
 mod infra;
+mod logs;
 mod mongo;
 mod store;
 mod talk;

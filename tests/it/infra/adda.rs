@@ -31,6 +31,11 @@ impl Adda {
         self.addr
     }
 
+    /// What it has logged and said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log can be read")
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.take();

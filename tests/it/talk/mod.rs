@@ -2,6 +2,7 @@
 
 mod errors;
 mod inbox;
+mod large;
 mod presence;
 mod resume;
 mod streams;
