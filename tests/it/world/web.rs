@@ -95,12 +95,11 @@ impl WebStream {
                 return Some(part);
             }
             let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await;
-            if let Some(chunk) = chunk.expect("something comes").unwrap() {
-                self.bytes.extend_from_slice(&chunk);
-            } else {
+            let Some(chunk) = chunk.expect("something comes").unwrap() else {
                 assert!(self.bytes.is_empty(), "the last frame is cut short");
                 return None;
-            }
+            };
+            self.bytes.extend_from_slice(&chunk);
         }
     }
 

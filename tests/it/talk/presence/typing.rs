@@ -88,21 +88,21 @@ async fn typing_ends_with_a_message_a_stop_and_the_session(world: World) {
     let chat = world.direct("alice", "bob").await;
     let mut bob = looking(&world, 0, "bob", &chat).await;
     let mut alice = world.connect("alice", "phone").await;
-    let said = |typing| (chat.clone(), "alice".to_owned(), typing);
+    let told = |typing| (chat.clone(), "alice".to_owned(), typing);
     let began = Instant::now();
     alice.done(start(&chat)).await;
-    assert_eq!(typing(&mut bob).await, said(true));
+    assert_eq!(typing(&mut bob).await, told(true));
     alice.done(stop(&chat)).await;
-    assert_eq!(typing(&mut bob).await, said(false));
+    assert_eq!(typing(&mut bob).await, told(false));
     alice.done(stop(&chat)).await;
     alice.done(start(&chat)).await;
-    assert_eq!(typing(&mut bob).await, said(true));
+    assert_eq!(typing(&mut bob).await, told(true));
     alice.send(&chat, "m1", "hello").await;
-    assert_eq!(typing(&mut bob).await, said(false));
+    assert_eq!(typing(&mut bob).await, told(false));
     alice.done(start(&chat)).await;
-    assert_eq!(typing(&mut bob).await, said(true));
+    assert_eq!(typing(&mut bob).await, told(true));
     drop(alice);
-    assert_eq!(typing(&mut bob).await, said(false));
+    assert_eq!(typing(&mut bob).await, told(false));
     assert!(began.elapsed() < Duration::from_secs(5), "none of these waited for the lapse");
     bob.settle().await;
     assert_eq!(typings(&mut bob), 0);
@@ -190,25 +190,10 @@ async fn nodes_tell_each_other(mut world: World) {
         alice.done(stop(&chat)).await;
     }
     alice.send(&chat, "last", "hello").await;
-    loop {
-        let message = bob.message().await;
-        if message.client_message_id == "last" {
-            break;
-        }
-    }
-    alice.done(start(&chat)).await;
-    let mut last = false;
-    loop {
-        match typing(&mut bob).await.2 {
-            true if !last => last = true,
-            true => panic!("told twice that alice writes, and never that she stopped"),
-            false if last => last = false,
-            false => {}
-        }
-        if last {
-            alice.done(stop(&chat)).await;
-            assert!(!typing(&mut bob).await.2);
-            break;
-        }
-    }
+    while bob.message().await.client_message_id != "last" {}
+    let words = bob.take_seen().into_iter().filter_map(|frame| match frame {
+        Frame::Event(proto::Event { event: Some(Event::UserTyping(of)) }) => Some(of.typing),
+        _ => None,
+    });
+    assert_eq!(words.last(), Some(false));
 }

@@ -66,7 +66,7 @@ async fn ticks_move_by_calls(world: World) {
     let told = read(&mut own).await;
     assert_eq!((told.unread_count, told.last_seq), (Some(1), Some(3)));
     let states: Vec<_> =
-        history(&mut api, &chat_id).await.iter().map(adda::proto::Message::state).collect();
+        history(&mut api, &chat_id).await.iter().map(proto::Message::state).collect();
     assert_eq!(states, [Delivered, Seen, Seen], "reading implies delivery");
     let mine = chat(&mut bob, &chat_id).await.membership.unwrap();
     assert_eq!((mine.delivered, mine.read), (vec![run(1, 3)], vec![run(2, 3)]));
