@@ -3,13 +3,12 @@
 //! The same reading serves a stream that resumes, one whose node has been deaf, and one that
 //! compares itself with the store once in a while.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::Service;
-use super::feed::frame_of;
 use super::limits::{
     CHANGE_OVERLAP, MAX_RECEIPT_MEMBERS, MAX_REPLAY_CHANGES, MAX_REPLAY_MESSAGES, TOKEN_HORIZON,
 };
@@ -17,10 +16,12 @@ use super::position::Position;
 use super::view::updated_at;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, SeqSet, UserId};
+use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
 use crate::proto;
 use crate::store::{ChangeCursor, Head, Span};
-use crate::wire::{self, Told};
+use crate::wire::Told;
+
+mod tell;
 
 /// Messages read at once.
 const PAGE: u32 = 200;
@@ -304,136 +305,4 @@ impl Service {
             lacks.chats.len() + lacks.changed.len() + lacks.receipts.len() + lacks.left.len();
         Ok(count <= MAX_REPLAY_CHANGES)
     }
-
-    /// Reads what is lacking and hands it over, in the order in which it is to be told. Ends
-    /// early when nobody listens any more.
-    pub(crate) async fn replay(self: Arc<Self>, user: UserId, lacks: Lacks, to: Pieces) {
-        if let Err(error) = self.replay_all(&user, lacks, &to).await
-            && let Some(error) = error
-        {
-            // Who does not listen any more needs no reason.
-            drop(to.send(Err(error.into())).await);
-        }
-    }
-
-    /// `Err(None)`: nobody listens.
-    async fn replay_all(
-        &self,
-        user: &UserId,
-        lacks: Lacks,
-        to: &Pieces,
-    ) -> Result<(), Option<Error>> {
-        let some = |error: crate::store::StoreError| Some(Error::from(error));
-        let mut introduced: HashSet<ChatId> = HashSet::new();
-        for chat in &lacks.chats {
-            introduced.insert(chat.id);
-            tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
-        }
-        for missing in lacks.messages {
-            self.replay_messages(missing, &introduced, to).await?;
-        }
-        for message in &lacks.changed {
-            tell(to, Told::Change(wire::event_frame(change_event(message)))).await?;
-        }
-        for member in &lacks.receipts {
-            for event in self.receipt_events(user, member).await.map_err(Some)? {
-                tell(to, Told::Change(wire::event_frame(event))).await?;
-            }
-        }
-        let left: Vec<ChatId> = lacks.left.iter().map(|place| place.chat).collect();
-        let revisions = self.store.chats(&left).await.map_err(some)?;
-        for chat in revisions {
-            tell(to, Told::Change(wire::event_frame(removed_event(&chat)))).await?;
-        }
-        Ok(())
-    }
-
-    async fn replay_messages(
-        &self,
-        missing: Missing,
-        introduced: &HashSet<ChatId>,
-        to: &Pieces,
-    ) -> Result<(), Option<Error>> {
-        let some = |error: crate::store::StoreError| Some(Error::from(error));
-        let mut after = missing.after;
-        if after == 0 && !introduced.contains(&missing.chat) {
-            let found = self.store.chats(&[missing.chat]).await.map_err(some)?;
-            for chat in &found {
-                tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
-            }
-        }
-        while after < missing.to {
-            let limit = PAGE.min(missing.to - after);
-            let span = Span::After(after);
-            let page = self.store.history(missing.chat, span, 1, limit).await.map_err(some)?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            for message in page {
-                after = message.seq;
-                let frame = frame_of(wire::message(&message));
-                let (chat, seq, id) = (message.chat, message.seq, message.id);
-                tell(to, Told::Message { chat, seq, id, frame }).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A member's receipts as they stand.
-    async fn receipt_events(
-        &self,
-        user: &UserId,
-        member: &Member,
-    ) -> Result<Vec<proto::event::Event>> {
-        let (chat_id, user_id) = (member.chat.to_string(), member.user.to_string());
-        let mut events = Vec::new();
-        let own = member.user == *user;
-        let read = member.read.runs();
-        if !read.is_empty() {
-            let left = if own { Some(self.left_unread(user, member.chat).await?) } else { None };
-            events.push(proto::event::Event::MessageRead(proto::MessageRead {
-                chat_id: chat_id.clone(),
-                user_id: user_id.clone(),
-                seqs: wire::ranges(&read),
-                unread_count: left.map(|left| left.unread),
-                last_seq: left.map(|left| left.last_seq),
-            }));
-        }
-        let only = member.delivered.minus(&SeqSet::from_parts(0, read));
-        if !own && !only.is_empty() {
-            let seqs = wire::ranges(&only);
-            let event = proto::MessageDelivered { chat_id, user_id, seqs };
-            events.push(proto::event::Event::MessageDelivered(event));
-        }
-        Ok(events)
-    }
-}
-
-async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
-    to.send(Ok(told)).await.map_err(|_| None)
-}
-
-fn change_event(message: &Message) -> proto::event::Event {
-    match message.deleted_at {
-        Some(at) => proto::event::Event::MessageDeleted(proto::MessageDeleted {
-            chat_id: message.chat.to_string(),
-            message_id: message.id.to_string(),
-            seq: message.seq,
-            deleted_at: Some(wire::timestamp(at)),
-            revision: message.revision,
-            sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
-        }),
-        None => proto::event::Event::MessageEdited(proto::MessageEdited {
-            message: Some(wire::message(message)),
-        }),
-    }
-}
-
-fn removed_event(chat: &Chat) -> proto::event::Event {
-    let only = proto::Chat {
-        chat_id: chat.id.to_string(),
-        revision: chat.revision,
-        ..proto::Chat::default()
-    };
-    proto::event::Event::ChatUpdated(proto::ChatUpdated { chat: Some(only), removed: true })
 }
