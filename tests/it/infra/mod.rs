@@ -4,7 +4,7 @@
 pub(crate) mod adda;
 pub(crate) mod mongo;
 pub(crate) mod mongod;
-mod process;
+pub(crate) mod process;
 pub(crate) mod redis;
 
 use std::io::Write as _;

@@ -116,7 +116,7 @@ fn sweep(root: &Path) {
 }
 
 /// Asks `check` again and again until it says yes; false when it never did.
-pub(super) async fn until(check: impl AsyncFn() -> bool) -> bool {
+pub(crate) async fn until(check: impl AsyncFn() -> bool) -> bool {
     let deadline = Instant::now() + START;
     while Instant::now() < deadline {
         if check().await {

@@ -11,6 +11,7 @@ use mongodb::bson::doc;
 use super::{append_surely, assert_sound, clock, group, log_of, message};
 use crate::infra::mongo::stores;
 use crate::infra::mongod::ReplicaSet;
+use crate::infra::process::until;
 
 /// What a client was told: client id to (id, seq).
 type Told = BTreeMap<String, (MessageId, Seq)>;
@@ -40,9 +41,8 @@ impl Load {
     /// Waits until this many more were acknowledged.
     async fn more(&self, count: u32) {
         let goal = self.acknowledged.load(Ordering::Relaxed) + count;
-        while self.acknowledged.load(Ordering::Relaxed) < goal {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        let there = until(async || self.acknowledged.load(Ordering::Relaxed) >= goal).await;
+        assert!(there, "the senders are stuck");
     }
 }
 
@@ -103,10 +103,10 @@ async fn what_a_primary_wrote_alone_is_written_again() {
             set.pause(*member);
         }
         // It writes on, and nobody follows: this is what the others will never have.
-        let before = count(set, primary).await;
-        while count(set, primary).await == before {
-            tokio::task::yield_now().await;
-        }
+        let alone = until(async || {
+            count(set, primary, "local").await > count(set, primary, "majority").await
+        });
+        assert!(alone.await, "nothing was written that the others lack");
         set.kill(primary);
         for member in &others {
             set.resume(*member);
@@ -158,9 +158,12 @@ async fn soak() {
     .await;
 }
 
-/// How many messages a member has, committed or not.
-async fn count(set: &ReplicaSet, member: usize) -> i32 {
-    let command = doc! { "count": "messages", "readConcern": { "level": "local" } };
+/// How many messages a member has, by this read concern.
+async fn count(set: &ReplicaSet, member: usize, concern: &str) -> i32 {
+    // With a query they are counted, without one mongod tells a figure that knows no read concern.
+    let query = doc! { "seq": { "$gte": 0 } };
+    let concern = doc! { "level": concern };
+    let command = doc! { "count": "messages", "query": query, "readConcern": concern };
     let answer = set.members[member].ask("adda", command).await;
     answer.expect("the member answers").get_i32("n").expect("a number")
 }
