@@ -28,6 +28,7 @@ pub mod limits;
 pub mod position;
 pub mod presence;
 pub mod profile;
+pub mod rate;
 pub mod receipts;
 pub mod relay;
 pub mod replay;
@@ -44,6 +45,8 @@ pub mod view;
 pub struct Settings {
     /// Members of a group.
     pub max_group_members: u32,
+    /// Messages a user may send in 10 s; `None`: any number.
+    pub max_messages: Option<std::num::NonZeroU32>,
     /// How long a resume token is good.
     pub resume_window: Duration,
     /// How long a place in presence stays without being renewed.
@@ -66,6 +69,7 @@ pub struct Service {
     typing: typing::Typing,
     profiles: profile::Profiles,
     orders: inbox::Orders,
+    rate: rate::Rate,
     calls: calls::Calls,
     deafness: relay::Deafness,
     /// Users whose grace runs, and how many times.
@@ -94,6 +98,7 @@ impl Service {
             feeds: feed::Feeds::default(),
             profiles: profile::Profiles::default(),
             orders: inbox::orders(),
+            rate: rate::Rate::new(settings.max_messages),
             calls: calls::Calls::default(),
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),

@@ -90,6 +90,15 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_MAX_GROUP_MEMBERS", value_name = "MEMBERS", default_value = "10000")]
     pub max_group_members: u32,
 
+    /// Whether users are held to what one person does. Off: for load tests.
+    #[arg(long, env = "ADDA_RATE_LIMITS", value_name = "ON-OFF", value_enum, default_value = "on")]
+    pub rate_limits: Switch,
+
+    /// Messages a user may send in 10 s, through one node; one more is refused with RATE_LIMITED
+    /// and may be repeated.
+    #[arg(long, env = "ADDA_MAX_MESSAGES", value_name = "COUNT", default_value = "100")]
+    pub max_messages: std::num::NonZeroU32,
+
     /// Connections of all clients together; one more is closed at once.
     #[arg(long, env = "ADDA_MAX_CONNECTIONS", value_name = "COUNT", default_value = "100000")]
     pub max_connections: usize,
@@ -255,6 +264,15 @@ pub struct ChatArgs {
     /// [default: $XDG_STATE_HOME/adda or ~/.local/state/adda]
     #[arg(long, env = "ADDA_STATE", value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 /// For whom the log is.

@@ -16,7 +16,7 @@ pub mod load;
 mod tests;
 pub mod tls;
 
-pub use args::{Cli, Command, LogFormat, LogLevel};
+pub use args::{Cli, Command, LogFormat, LogLevel, Switch};
 pub(crate) use check::is_loopback_origin;
 pub use tls::Tls;
 
@@ -52,6 +52,8 @@ pub struct Config {
     pub times: Times,
     /// The largest group.
     pub max_group_members: u32,
+    /// Messages a user may send in 10 s; `None`: any number.
+    pub max_messages: Option<std::num::NonZeroU32>,
     /// How many connections there may be.
     pub connections: Connections,
     /// What is right but worth a word in the log.

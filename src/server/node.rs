@@ -67,6 +67,7 @@ impl Node {
         let bus = bus::open(options, Arc::clone(&clock)).await?;
         let settings = Settings {
             max_group_members: config.max_group_members,
+            max_messages: config.max_messages,
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,

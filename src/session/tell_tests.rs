@@ -43,6 +43,7 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
     };
     let settings = Settings {
         max_group_members: 10,
+        max_messages: None,
         resume_window: LONG,
         presence_lease: LONG,
         presence_grace: LONG,

@@ -18,8 +18,9 @@ impl Adda {
     pub(crate) async fn start(store: &str, bus: &str, flags: &[&str]) -> Self {
         let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let listen = addr.to_string();
-        let args = ["serve", "--dev", "--listen", &listen, "--store", store, "--bus", bus];
-        let args = args.iter().chain(flags).map(ToString::to_string).collect();
+        let serve = ["serve", "--dev", "--rate-limits", "off", "--listen", &listen];
+        let args = serve.into_iter().chain(["--store", store, "--bus", bus]);
+        let args = args.chain(flags.iter().copied()).map(ToString::to_string).collect();
         let log = folder(&format!("adda-{}", addr.port())).join("log");
         let mut server = Self { addr, args, log, process: None };
         server.restart().await;

@@ -111,7 +111,13 @@ pub(crate) fn token_for(user: &str, ttl: Duration) -> String {
 /// The configuration of a node on these backends; `more` are further flags.
 pub(crate) fn config(store: &str, bus: &str, more: &[&str]) -> Config {
     let line = ["adda", "serve", "--dev", "--listen", "127.0.0.1:0"];
-    let line = line.into_iter().chain(["--store", store, "--bus", bus]).chain(more.iter().copied());
+    // Tests write faster than people.
+    let limits = if more.contains(&"--max-messages") { "on" } else { "off" };
+    let line = line
+        .into_iter()
+        .chain(["--rate-limits", limits])
+        .chain(["--store", store, "--bus", bus])
+        .chain(more.iter().copied());
     let Command::Serve(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };
     Config::check(&args, |_| None).unwrap()
 }

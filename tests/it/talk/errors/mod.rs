@@ -2,6 +2,7 @@
 
 mod every_call;
 mod fields;
+mod rate;
 mod runs;
 mod strangers;
 mod text;
