@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod logging;
+pub mod metrics;
 pub mod model;
 pub mod proto;
 pub mod rpc;

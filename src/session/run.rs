@@ -22,6 +22,7 @@ use crate::chat::limits::{
 use crate::chat::position::Position;
 use crate::chat::replay::{Broken, Lacks, Opening};
 use crate::clock::Timestamp;
+use crate::metrics::{self, Ending, Queue, Stream};
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::wire::{EncodedFrame, Told};
@@ -40,6 +41,16 @@ pub(super) enum End {
     Finished,
     /// The connection is gone.
     Gone,
+}
+
+impl End {
+    fn counted(&self) -> Ending {
+        match self {
+            Self::Close(reason, _) => Ending::closed(*reason),
+            Self::Finished => Ending::FINISHED,
+            Self::Gone => Ending::GONE,
+        }
+    }
 }
 
 /// What a stream begins with.
@@ -162,11 +173,15 @@ impl Session {
 
     /// Serves the stream to its end.
     pub(super) async fn run(mut self) {
+        let kind = if self.commands.is_some() { Stream::Connect } else { Stream::Subscribe };
+        metrics::streams_opened().of(kind).inc();
+        let _open = metrics::sessions().of(kind).enter();
         let end = match self.inbox.take() {
             Some(mut inbox) => self.serve(&mut inbox).await,
             None => End::Gone,
         };
         tracing::debug!(session = %self.listener.who.session, ?end, "a stream ends");
+        metrics::streams_closed().of(end.counted()).inc();
         if !matches!(end, End::Gone) {
             let finish = tokio::time::timeout(FINISH_WITHIN, self.finish_commands());
             // What is not done by then is done all the same, but not answered.
@@ -219,7 +234,7 @@ impl Session {
                 Err(End::Close(CloseReason::ShuttingDown, "this node leaves"))
             }
             () = self.outbox.gone() => Err(End::Gone),
-            () = self.listener.overflowed() => Err(slow()),
+            () = self.listener.overflowed() => Err(slow(Queue::Inbox)),
             Some(finished) = self.under_way.next() => self.finish(finished),
             Some(delivery) = inbox.recv() => self.delivered(delivery),
             replayed = next_replayed(&mut self.replay, &self.outbox) => self.replayed(replayed),
@@ -280,7 +295,7 @@ impl Session {
 
     pub(super) fn push(&mut self, frame: EncodedFrame, weight: Weight) -> Result<(), End> {
         self.said = Instant::now();
-        self.outbox.push(frame, weight).map_err(|_| slow())
+        self.outbox.push(frame, weight).map_err(|_| slow(Queue::Outbox))
     }
 
     /// Something was told: a Checkpoint is due soon.
@@ -318,7 +333,8 @@ impl Session {
 }
 
 /// The client reads too slowly.
-pub(super) fn slow() -> End {
+pub(super) fn slow(full: Queue) -> End {
+    metrics::overflows().of(full).inc();
     End::Close(CloseReason::SlowConsumer, "the client reads too slowly")
 }
 

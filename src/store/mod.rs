@@ -14,8 +14,11 @@ use crate::model::{
     Chat, ChatId, Member, Message, MessageId, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
 };
 
+mod measured;
 pub mod mongo;
 pub mod sqlite;
+
+pub use measured::Measured;
 
 /// A chat cannot be counted past this: it means "this many or more".
 pub const COUNT_CAP: u32 = 1000;
