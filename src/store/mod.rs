@@ -14,6 +14,7 @@ use crate::model::{
     Chat, ChatId, Member, Message, MessageId, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
 };
 
+pub mod limit;
 mod measured;
 pub mod mongo;
 pub mod sqlite;

@@ -25,6 +25,7 @@ use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, U
 
 mod chats;
 mod failure;
+pub(super) mod limit;
 mod log;
 mod queue;
 mod readers;
