@@ -16,4 +16,5 @@ pub mod rpc;
 pub mod server;
 pub mod session;
 pub mod store;
+pub mod trace;
 pub mod wire;

@@ -9,6 +9,7 @@ use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::commands::Finished;
 use super::sends::Sends;
@@ -25,6 +26,7 @@ use crate::clock::Timestamp;
 use crate::metrics::{self, Ending, Queue, Stream};
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
+use crate::trace::Trace;
 use crate::wire::{EncodedFrame, Told};
 
 /// How long what is under way when a stream ends may still take.
@@ -64,6 +66,7 @@ pub(super) struct Start {
     pub(super) outbox: Outbox,
     pub(super) opening: Opening,
     pub(super) commands: Commands,
+    pub(super) trace: Trace,
     pub(super) token_expires_at: Timestamp,
 }
 
@@ -110,6 +113,8 @@ pub(super) struct Session {
     pub(super) compare_due: Instant,
     /// Of the Hello's Ready and the first Checkpoint.
     pub(super) was_caught_up: bool,
+    /// By which the log, errors and spans of this stream are found.
+    pub(super) trace: Trace,
 }
 
 impl Session {
@@ -139,6 +144,7 @@ impl Session {
             checkpoint_due: None,
             compare_due: now + COMPARE_EVERY + spread,
             was_caught_up: false,
+            trace: start.trace,
             inbox: Some(inbox),
             service,
             verifier,
@@ -161,7 +167,7 @@ impl Session {
             drop(to);
         } else {
             let (service, user) = (Arc::clone(&self.service), self.listener.who.user.clone());
-            self.service.tasks.spawn(service.replay(user, lacks, to));
+            self.service.tasks.spawn(service.replay(user, lacks, to).in_current_span());
         }
         self.replay = Some(Replay { from, caught_up, events: 0 });
     }
@@ -193,7 +199,7 @@ impl Session {
             let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
             async move { service.depart(&listener).await }
         };
-        self.service.tasks.spawn(departs);
+        self.service.tasks.spawn(departs.in_current_span());
         self.say_last(&end);
         self.outbox.finish();
         tokio::select! {
