@@ -30,6 +30,11 @@ pub struct LoadArgs {
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
 
+    /// Process ids of mongod, Redis and the like, separated by commas: what they use together is
+    /// told.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub backends: Vec<u32>,
+
     /// So long it runs before it counts.
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = time)]
     pub warmup: Duration,

@@ -22,6 +22,7 @@ pub(super) struct Run {
     /// Begins the names of all users.
     pub(super) name: String,
     pub(super) pid: Option<u32>,
+    backends: Vec<u32>,
     warmup: Duration,
     pub(super) time: Duration,
     progress: fn(&str),
@@ -42,6 +43,7 @@ impl Errors {
 pub(super) struct Look {
     at: Instant,
     server: Option<Usage>,
+    backends: Option<Usage>,
     generator: Option<Usage>,
 }
 
@@ -53,6 +55,7 @@ impl Run {
             errors: Arc::default(),
             name: args.name.clone(),
             pid: args.pid,
+            backends: args.backends.clone(),
             warmup: args.warmup,
             time: args.time,
             progress,
@@ -76,6 +79,7 @@ impl Run {
         Look {
             at: Instant::now(),
             server: self.pid.and_then(Usage::of),
+            backends: self.backends.iter().filter_map(|pid| Usage::of(*pid)).reduce(Usage::and),
             generator: Usage::of(std::process::id()),
         }
     }
@@ -124,6 +128,7 @@ impl Run {
             figures: Vec::new(),
             errors: self.errors.0.lock().clone(),
             server: used(before.server, after.server),
+            backends: used(before.backends, after.backends),
             generator: used(before.generator, after.generator),
             server_flags: self.pid.map(called).unwrap_or_default(),
             generator_flags: masked(&std::env::args().skip(1).collect::<Vec<_>>()),

@@ -39,6 +39,11 @@ impl Usage {
         Some(Self { cpu, rss_kib })
     }
 
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { cpu: self.cpu + other.cpu, rss_kib: self.rss_kib + other.rss_kib }
+    }
+
     /// From this look to a later one.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     pub(super) fn until(self, later: Self, seconds: f64) -> Used {

@@ -64,6 +64,8 @@ pub struct Report {
     pub errors: BTreeMap<String, u64>,
     /// What the server used; without its process id not known.
     pub server: Option<Used>,
+    /// What its backends used together, where their process ids were given.
+    pub backends: Option<Used>,
     /// What the generator used.
     pub generator: Option<Used>,
     /// How the server was called.
@@ -123,6 +125,7 @@ impl fmt::Display for Report {
         }
         for (who, used, flags) in [
             ("server", self.server, &self.server_flags),
+            ("backends", self.backends, &Vec::new()),
             ("generator", self.generator, &self.generator_flags),
         ] {
             match used {
@@ -130,7 +133,7 @@ impl fmt::Display for Report {
                     f,
                     "  {who}: {cores:.2} cores, {rss_before_mib:.1} to {rss_after_mib:.1} MiB"
                 )?,
-                None => writeln!(f, "  {who}: not measured, for want of --pid")?,
+                None => writeln!(f, "  {who}: not measured")?,
             }
             if !flags.is_empty() {
                 writeln!(f, "    {}", flags.join(" "))?;
