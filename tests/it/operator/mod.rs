@@ -140,6 +140,7 @@ impl Scrape {
     }
 
     /// The same, of what counts whole things.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is looked at")]
     fn count(&self, series: &str) -> u64 {
         let value = self.value(series);
         assert!(value >= 0.0 && value.fract() == 0.0, "{series}: {value}");
