@@ -2,6 +2,7 @@
 
 mod docs;
 mod metrics;
+mod nodes;
 mod probes;
 mod spans;
 mod traced;
@@ -19,7 +20,7 @@ use crate::world::{Api, Backends, Live, api, eventually, hello, token};
 struct Watched {
     server: Adda,
     admin: SocketAddr,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 /// Makes a test of each function on each pair of backends.
@@ -62,11 +63,16 @@ impl Watched {
                 (crate::infra::mongo::fresh_uri().await?, crate::infra::redis::fresh_url().await?)
             }
         };
+        Some(Self { _dir: Some(dir), ..Self::on(&store, &bus, flags).await })
+    }
+
+    /// On these backends.
+    async fn on(store: &str, bus: &str, flags: &[&str]) -> Self {
         let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let listen = admin.to_string();
         let flags = [&["--admin-listen", &listen], flags].concat();
-        let server = Adda::start(&store, &bus, &flags).await;
-        Some(Self { server, admin, _dir: dir })
+        let server = Adda::start(store, bus, &flags).await;
+        Self { server, admin, _dir: None }
     }
 
     async fn api(&self, user: &str) -> Api {
