@@ -107,7 +107,13 @@ struct Feed {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { handed: None, waiting: BTreeMap::new(), busy: false, watched: false, used: Instant::now() }
+        Self {
+            handed: None,
+            waiting: BTreeMap::new(),
+            busy: false,
+            watched: false,
+            used: Instant::now(),
+        }
     }
 }
 
@@ -147,7 +153,9 @@ impl Feeds {
     /// Forgets feeds that are idle.
     pub fn sweep(&self) {
         for shard in &self.shards {
-            shard.lock().retain(|_, feed| feed.busy || feed.watched || feed.used.elapsed() < FORGET_AFTER);
+            shard
+                .lock()
+                .retain(|_, feed| feed.busy || feed.watched || feed.used.elapsed() < FORGET_AFTER);
         }
     }
 }
