@@ -147,6 +147,8 @@ labels! {
         Member = "member",
         Pairs = "pairs",
         Memberships = "memberships",
+        ChatsOf = "chats_of",
+        Places = "places",
         CountMemberships = "count_memberships",
         ChangedChats = "changed_chats",
         Mark = "mark",

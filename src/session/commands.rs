@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use super::run::{End, Session};
+use super::end::End;
+use super::run::Session;
 use super::sends::Outcome;
 use crate::chat::access::chat_id;
 use crate::chat::limits::MAX_CLIENT_ID_CHARS;

@@ -34,6 +34,7 @@ use crate::trace::Trace;
 use crate::wire::{self, EncodedFrame};
 
 mod commands;
+mod end;
 mod outbox;
 mod run;
 mod sends;

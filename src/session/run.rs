@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::commands::Finished;
+use super::end::{End, slow};
 use super::sends::Sends;
 use super::{Commands, Outbox, Times, Weight, close_frame, until};
 use crate::auth::Verifier;
@@ -24,7 +25,7 @@ use crate::chat::limits::{
 use crate::chat::position::Position;
 use crate::chat::replay::{Broken, Lacks, Opening};
 use crate::clock::Timestamp;
-use crate::metrics::{self, Ending, Queue, Stream};
+use crate::metrics::{self, Queue, Stream};
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::trace::Trace;
@@ -41,27 +42,6 @@ const AT_ONCE: usize = 64;
 /// At the latest after this the wall clock is asked whether the token has expired: it may have
 /// been set forward.
 const TOKEN_LOOK: Duration = Duration::from_secs(60);
-
-/// Why a stream ends.
-#[derive(Debug)]
-pub(super) enum End {
-    /// With a last frame.
-    Close(CloseReason, &'static str),
-    /// The client has ended its side: what is under way is answered.
-    Finished,
-    /// The connection is gone.
-    Gone,
-}
-
-impl End {
-    fn counted(&self) -> Ending {
-        match self {
-            Self::Close(reason, _) => Ending::closed(*reason),
-            Self::Finished => Ending::FINISHED,
-            Self::Gone => Ending::GONE,
-        }
-    }
-}
 
 /// What a stream begins with.
 pub(super) struct Start {
@@ -388,12 +368,6 @@ impl Session {
 pub(super) fn token_due(service: &Service, expiry: Timestamp) -> Instant {
     let left = until(service.clock.now(), expiry).min(TOKEN_LOOK);
     Instant::now() + left + Duration::from_millis(1)
-}
-
-/// The client reads too slowly.
-pub(super) fn slow(full: Queue) -> End {
-    metrics::overflows().of(full).inc();
-    End::Close(CloseReason::SlowConsumer, "the client reads too slowly")
 }
 
 /// What a replay brings next, once there is room for it; `None`: it has come to its end.

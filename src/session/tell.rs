@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use super::Weight;
-use super::run::{End, Session, slow};
+use super::end::{End, slow};
+use super::run::Session;
 use super::sends::Next;
 use crate::chat::hub::{Delivery, SessionCommand};
 use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};

@@ -160,6 +160,14 @@ impl Store for Measured {
         timed(Operation::Memberships, self.0.memberships(user)).await
     }
 
+    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
+        timed(Operation::ChatsOf, self.0.chats_of(user)).await
+    }
+
+    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
+        timed(Operation::Places, self.0.places(user, chats)).await
+    }
+
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
         timed(Operation::CountMemberships, self.0.count_memberships(users)).await
     }
