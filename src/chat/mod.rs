@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -124,12 +125,13 @@ impl Service {
     /// Runs something until the service stops.
     fn run(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.tasks.spawn(async move {
+        let task = async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = task => {}
             }
-        });
+        };
+        self.tasks.spawn(task.in_current_span());
     }
 
     /// Finishes what is under way. No session may be left.

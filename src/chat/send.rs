@@ -1,6 +1,7 @@
 //! Sending: checked, stored, answered, then told.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -9,9 +10,11 @@ use super::access::chat_id;
 use super::feed::Sent;
 use super::text;
 use crate::error::{Error, Reason, Result};
+use crate::metrics::{self, Via};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
+use crate::trace;
 use crate::wire;
 
 /// What a client wants to send.
@@ -85,7 +88,7 @@ impl Service {
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
         let user = user.clone();
-        self.tasks.spawn(async move {
+        self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
             if matches!(appended, Err(AppendError::NotMember)) {
                 // The list this node held was out of date.
@@ -96,15 +99,17 @@ impl Service {
             drop(answer.send(appended.map_err(Error::from)));
             if let Some(message) = message {
                 service.typing_ends(message.chat, &user);
-                service.tell_of_message(&message).await;
+                trace::step("tell", service.tell_of_message(&message)).await;
             }
-        });
+        }));
         Ok(Submitted { id, outcome })
     }
 
     /// Sends and waits.
     pub async fn send(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<proto::SendOutcome> {
+        let came = Instant::now();
         let appended = self.submit(user, draft).await?.stored().await?;
+        metrics::send_seconds().of(Via::Call).took(came.elapsed());
         Ok(outcome(&appended))
     }
 
@@ -176,7 +181,7 @@ impl Service {
 
     /// Tells sessions here and nodes elsewhere of a stored message.
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
-        self.hand_on(Sent::of(message));
+        self.hand_on(Sent::committed(message));
         self.publish_message(message).await;
     }
 }

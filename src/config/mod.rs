@@ -12,6 +12,7 @@ use std::time::Duration;
 pub mod args;
 mod check;
 pub mod load;
+mod operator;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -32,6 +33,10 @@ pub const DEV_SECRET: &str = "adda-development-secret-known-to-everybody";
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where operators ask for metrics; `None`: nowhere.
+    pub admin_listen: Option<SocketAddr>,
+    /// Where spans go; `None`: nowhere.
+    pub otlp: Option<Otlp>,
     /// The store.
     pub store: Url,
     /// The bus.
@@ -93,6 +98,15 @@ pub struct Log {
     pub format: LogFormat,
     /// How much.
     pub level: LogLevel,
+}
+
+/// Where spans go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Otlp {
+    /// A collector that takes OTLP by gRPC.
+    pub url: String,
+    /// Of traces that begin here, the share that is recorded.
+    pub share: f64,
 }
 
 /// How long what takes.

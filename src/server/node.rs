@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Edge, Readiness, Running, bind, routes};
+use super::{Bound, Edge, Readiness, Running, bind, routes};
 use crate::auth::Verifier;
 use crate::bus::{self, Bus, BusOptions};
 use crate::chat::{Service, Settings};
@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Refused};
 use crate::rpc::Door;
 use crate::session::{Sessions, Times};
-use crate::store::{self, Store};
+use crate::store::{self, Measured, Store};
 
 /// How often the store is asked whether it is there.
 const STORE_ASKED_EVERY: Duration = Duration::from_secs(5);
@@ -45,6 +45,7 @@ pub enum StartError {
 /// A node that serves.
 pub struct Node {
     running: Running,
+    admin: Option<Running>,
     sessions: Arc<Sessions>,
     service: Arc<Service>,
     store: Arc<dyn Store>,
@@ -59,9 +60,9 @@ impl Node {
     /// Opens what the configuration names, and serves.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let verifier = Arc::new(Verifier::open(&config.tokens, Arc::clone(&clock)).await?);
-        let bound =
-            bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+        let (bound, admin) = ports(config).await?;
         let store = store::open(config.store.expose(), Arc::clone(&clock)).await?;
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store));
         let options =
             BusOptions { url: config.bus.expose().to_owned(), lease: config.times.presence_lease };
         let bus = bus::open(options, Arc::clone(&clock)).await?;
@@ -92,10 +93,12 @@ impl Node {
         ));
         let stop = CancellationToken::new();
         let door = Door::new(Arc::clone(&service), Arc::clone(&sessions));
+        let admin = admin.map(|bound| bound.serve_admin(readiness.clone()));
         let edge = Edge { verifier, clock, readiness };
         let running = bound.serve(config, edge, routes(door), stop.clone());
         Ok(Self {
             running,
+            admin,
             sessions,
             service,
             store,
@@ -110,6 +113,11 @@ impl Node {
     /// Where it listens.
     pub fn addr(&self) -> std::net::SocketAddr {
         self.running.addr
+    }
+
+    /// Where operators ask it, if they may.
+    pub fn admin_addr(&self) -> Option<std::net::SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.addr)
     }
 
     /// What it keeps its data in. For tests, which do to it what no call does yet.
@@ -132,7 +140,21 @@ impl Node {
         self.watching.abort();
         self.bus.close().await;
         self.store.close().await;
+        if let Some(admin) = self.admin {
+            admin.kill();
+            admin.stopped().await;
+        }
     }
+}
+
+/// Takes the ports that clients and operators ask.
+async fn ports(config: &Config) -> Result<(Bound, Option<Bound>), StartError> {
+    let take = async |addr| bind(addr).await.map_err(|error| StartError::Listen(addr, error));
+    let admin = match config.admin_listen {
+        Some(addr) => Some(take(addr).await?),
+        None => None,
+    };
+    Ok((take(config.listen).await?, admin))
 }
 
 /// Keeps readiness true.

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::auth::{Caller, Verifier};
 use crate::bus::{Found, Place};
@@ -26,11 +27,14 @@ use crate::chat::limits::{
 use crate::chat::replay::Opening;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Result};
+use crate::metrics;
 use crate::model::{DeviceId, SessionId};
 use crate::proto::{self, server_frame::Frame};
+use crate::trace::Trace;
 use crate::wire::{self, EncodedFrame};
 
 mod commands;
+mod end;
 mod outbox;
 mod run;
 mod sends;
@@ -124,6 +128,7 @@ impl Sessions {
         caller: Caller,
         hello: proto::Hello,
         commands: Commands,
+        trace: Trace,
     ) -> Result<Frames> {
         if self.leave.is_cancelled() {
             return Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"));
@@ -144,6 +149,7 @@ impl Sessions {
         let Some(inbox) = entered.inbox.take() else {
             return Err(Error::internal("a stream was opened twice"));
         };
+        metrics::resumes().of(opening.outcome).inc();
         let (outbox, frames) = outbox();
         self.ready(&outbox, &listener, &caller, &commands, &opening);
         let session = run::Session::new(run::Start {
@@ -156,10 +162,11 @@ impl Sessions {
             outbox,
             opening,
             commands,
+            trace: trace.opened(),
             token_expires_at: caller.expires_at,
         });
         entered.runs = true;
-        self.tasks.spawn(session.run());
+        self.tasks.spawn(session.run().in_current_span());
         Ok(frames)
     }
 

@@ -10,8 +10,10 @@ use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::commands::Finished;
+use super::end::{End, slow};
 use super::sends::Sends;
 use super::{Commands, Outbox, Times, Weight, close_frame, until};
 use crate::auth::Verifier;
@@ -23,8 +25,10 @@ use crate::chat::limits::{
 use crate::chat::position::Position;
 use crate::chat::replay::{Broken, Lacks, Opening};
 use crate::clock::Timestamp;
+use crate::metrics::{self, Queue, Stream};
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
+use crate::trace::Trace;
 use crate::wire::{EncodedFrame, Told};
 
 /// How long what is under way when a stream ends may still take.
@@ -39,17 +43,6 @@ const AT_ONCE: usize = 64;
 /// been set forward.
 const TOKEN_LOOK: Duration = Duration::from_secs(60);
 
-/// Why a stream ends.
-#[derive(Debug)]
-pub(super) enum End {
-    /// With a last frame.
-    Close(CloseReason, &'static str),
-    /// The client has ended its side: what is under way is answered.
-    Finished,
-    /// The connection is gone.
-    Gone,
-}
-
 /// What a stream begins with.
 pub(super) struct Start {
     pub(super) service: Arc<Service>,
@@ -61,6 +54,7 @@ pub(super) struct Start {
     pub(super) outbox: Outbox,
     pub(super) opening: Opening,
     pub(super) commands: Commands,
+    pub(super) trace: Trace,
     pub(super) token_expires_at: Timestamp,
 }
 
@@ -109,6 +103,8 @@ pub(super) struct Session {
     pub(super) compare_due: Instant,
     /// Of the Hello's Ready and the first Checkpoint.
     pub(super) was_caught_up: bool,
+    /// By which the log, errors and spans of this stream are found.
+    pub(super) trace: Trace,
 }
 
 impl Session {
@@ -139,6 +135,7 @@ impl Session {
             checkpoint_due: None,
             compare_due: now + COMPARE_EVERY + spread,
             was_caught_up: false,
+            trace: start.trace,
             inbox: Some(inbox),
             service,
             verifier,
@@ -161,7 +158,7 @@ impl Session {
             drop(to);
         } else {
             let (service, user) = (Arc::clone(&self.service), self.listener.who.user.clone());
-            self.service.tasks.spawn(service.replay(user, lacks, to));
+            self.service.tasks.spawn(service.replay(user, lacks, to).in_current_span());
         }
         self.replay = Some(Replay { from, caught_up, events: 0 });
     }
@@ -173,11 +170,15 @@ impl Session {
 
     /// Serves the stream to its end.
     pub(super) async fn run(mut self) {
+        let kind = if self.commands.is_some() { Stream::Connect } else { Stream::Subscribe };
+        metrics::streams_opened().of(kind).inc();
+        let _open = metrics::sessions().of(kind).enter();
         let end = match self.inbox.take() {
             Some(mut inbox) => self.serve(&mut inbox).await,
             None => End::Gone,
         };
         tracing::debug!(session = %self.listener.who.session, ?end, "a stream ends");
+        metrics::streams_closed().of(end.counted()).inc();
         if !matches!(end, End::Gone) {
             let finish = tokio::time::timeout(FINISH_WITHIN, self.finish_commands());
             // What is not done by then is done all the same, but not answered.
@@ -189,7 +190,7 @@ impl Session {
             let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
             async move { service.depart(&listener).await }
         };
-        self.service.tasks.spawn(departs);
+        self.service.tasks.spawn(departs.in_current_span());
         self.say_last(&end);
         self.outbox.finish();
         tokio::select! {
@@ -221,7 +222,7 @@ impl Session {
                     End::Close(CloseReason::ShuttingDown, "this node leaves")
                 }
                 () = gone => End::Gone,
-                () = listener.overflowed() => slow(),
+                () = listener.overflowed() => slow(Queue::Inbox),
             }
         });
         let mut timer = pin!(tokio::time::sleep_until(self.next_due()));
@@ -326,7 +327,7 @@ impl Session {
 
     pub(super) fn push(&mut self, frame: EncodedFrame, weight: Weight) -> Result<(), End> {
         self.said = Instant::now();
-        self.outbox.push(frame, weight).map_err(|_| slow())
+        self.outbox.push(frame, weight).map_err(|_| slow(Queue::Outbox))
     }
 
     /// Something was told: a Checkpoint is due soon.
@@ -367,11 +368,6 @@ impl Session {
 pub(super) fn token_due(service: &Service, expiry: Timestamp) -> Instant {
     let left = until(service.clock.now(), expiry).min(TOKEN_LOOK);
     Instant::now() + left + Duration::from_millis(1)
-}
-
-/// The client reads too slowly.
-pub(super) fn slow() -> End {
-    End::Close(CloseReason::SlowConsumer, "the client reads too slowly")
 }
 
 /// What a replay brings next, once there is room for it; `None`: it has come to its end.

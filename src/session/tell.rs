@@ -3,13 +3,17 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::Weight;
-use super::run::{End, Session, slow};
+use super::end::{End, slow};
+use super::run::Session;
 use super::sends::Next;
 use crate::chat::hub::{Delivery, SessionCommand};
 use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};
 use crate::chat::replay::Broken;
 use crate::clock::Timestamp;
+use crate::metrics::{self, Queue};
 use crate::model::{ChatId, MessageId, Seq};
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::wire::{self, Told};
@@ -20,7 +24,7 @@ impl Session {
         match delivery {
             Delivery::Told(told) if self.replay.is_some() => {
                 if self.held.len() >= HELD_EVENTS {
-                    return Err(slow());
+                    return Err(slow(Queue::Held));
                 }
                 self.held.push_back(told);
                 Ok(())
@@ -184,15 +188,19 @@ impl Session {
             return;
         }
         let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
-        self.service.tasks.spawn(async move {
-            if let Err(error) = service.show_online_peers(&listener, &direct).await {
-                tracing::warn!(%error, "cannot tell a stream who is online");
+        self.service.tasks.spawn(
+            async move {
+                if let Err(error) = service.show_online_peers(&listener, &direct).await {
+                    tracing::warn!(%error, "cannot tell a stream who is online");
+                }
             }
-        });
+            .in_current_span(),
+        );
     }
 
     /// Looks in the store for what this stream was not told. What happens meanwhile waits.
     pub(super) fn compare_with_store(&mut self, changes: Option<Timestamp>) {
+        metrics::compares().inc();
         if self.replay.is_some() {
             // One that is under way may have looked too early.
             self.compare_again = true;
@@ -205,7 +213,7 @@ impl Session {
         let (to, from) = tokio::sync::mpsc::channel(64);
         let user = self.listener.who.user.clone();
         let look = Arc::clone(&self.service).compare(user, self.position.clone(), changes, to);
-        self.service.tasks.spawn(look);
+        self.service.tasks.spawn(look.in_current_span());
         self.resume_from(from);
     }
 
@@ -213,11 +221,14 @@ impl Session {
         let listener = Arc::clone(&self.listener);
         self.service.hub.join_screen(chat, &mut self.joined, &listener);
         let service = Arc::clone(&self.service);
-        self.service.tasks.spawn(async move {
-            if let Err(error) = service.show_online_in(&listener, chat).await {
-                tracing::debug!(%error, "cannot tell a stream who is online in a chat");
+        self.service.tasks.spawn(
+            async move {
+                if let Err(error) = service.show_online_in(&listener, chat).await {
+                    tracing::debug!(%error, "cannot tell a stream who is online in a chat");
+                }
             }
-        });
+            .in_current_span(),
+        );
     }
 
     pub(super) fn leave(&mut self, chat: ChatId) {
@@ -232,12 +243,15 @@ impl Session {
         }
         let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
         let joined = self.joined.clone();
-        self.service.tasks.spawn(async move {
-            service.change_ground(&listener).await;
-            if let Err(error) = service.show_presence_anew(&listener, &joined).await {
-                tracing::warn!(%error, "cannot tell a stream who is online");
+        self.service.tasks.spawn(
+            async move {
+                service.change_ground(&listener).await;
+                if let Err(error) = service.show_presence_anew(&listener, &joined).await {
+                    tracing::warn!(%error, "cannot tell a stream who is online");
+                }
             }
-        });
+            .in_current_span(),
+        );
     }
 }
 

@@ -15,8 +15,11 @@ use crate::model::{
 };
 
 pub mod limit;
+mod measured;
 pub mod mongo;
 pub mod sqlite;
+
+pub use measured::Measured;
 
 /// A chat cannot be counted past this: it means "this many or more".
 pub const COUNT_CAP: u32 = 1000;

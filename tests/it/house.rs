@@ -10,37 +10,53 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
-    ("store", &["clock", "model"]),
-    ("bus", &["clock", "model"]),
+    // Recorded into from everywhere; knows the names of the contract alone.
+    ("metrics", &["proto"]),
+    ("trace", &["clock", "metrics"]),
+    ("store", &["clock", "metrics", "model", "trace"]),
+    ("bus", &["clock", "metrics", "model"]),
     // The one road from what fails below to what a client sees.
-    ("error", &["store"]),
-    ("wire", &["clock", "error", "model", "proto"]),
-    ("chat", &["bus", "clock", "error", "model", "proto", "store", "wire"]),
+    ("error", &["metrics", "proto", "store"]),
+    ("wire", &["clock", "error", "model", "proto", "trace"]),
+    ("chat", &["bus", "clock", "error", "metrics", "model", "proto", "store", "trace", "wire"]),
     // Its places and its tokens are all it has of the bus and of the door.
-    ("session", &["auth", "bus", "chat", "clock", "error", "model", "proto", "wire"]),
-    ("rpc", &["auth", "chat", "clock", "error", "model", "proto", "session", "wire"]),
-    ("auth", &["clock", "config", "error", "model", "wire"]),
+    (
+        "session",
+        &["auth", "bus", "chat", "clock", "error", "metrics", "model", "proto", "trace", "wire"],
+    ),
+    (
+        "rpc",
+        &[
+            "auth", "chat", "clock", "error", "metrics", "model", "proto", "session", "trace",
+            "wire",
+        ],
+    ),
+    ("auth", &["clock", "config", "error", "model", "trace", "wire"]),
     // The client's options are checked as the server's are.
     ("config", &["client", "model"]),
     ("logging", &["config"]),
     (
         "server",
-        &["auth", "bus", "chat", "clock", "config", "model", "proto", "rpc", "session", "store"],
+        &[
+            "auth", "bus", "chat", "clock", "config", "metrics", "model", "proto", "rpc",
+            "session", "store",
+        ],
     ),
     ("client", &["clock", "model", "proto"]),
 ];
 
 /// The rooms in which each of these may be named. A client has a disk of its own.
-const FOREIGN: [(&str, &[&str]); 5] = [
+const FOREIGN: [(&str, &[&str]); 6] = [
     ("mongodb::", &["store/mongo"]),
     ("rusqlite::", &["store/sqlite", "client"]),
     ("fred::", &["bus/redis"]),
     ("axum::", &["server"]),
     ("hyper", &["server"]),
+    ("opentelemetry", &["trace"]),
 ];
 
 /// All sources, by path from `src`.

@@ -11,6 +11,7 @@ mod house;
 mod infra;
 mod logs;
 mod mongo;
+mod operator;
 mod store;
 mod talk;
 mod world;

@@ -14,7 +14,9 @@ use tokio::time::Instant;
 use super::super::{AppendError, Appended, Result};
 use super::lane::{Draft, Lane, Part};
 use super::write::{Written, write};
+use crate::metrics::{self, Backend};
 use crate::model::{ChatId, MAX_SEQ, Message, Seq, UserId};
+use crate::trace;
 
 /// A commit that takes longer says nothing of the next one.
 const SLOW: Duration = Duration::from_millis(100);
@@ -30,7 +32,13 @@ impl Lane {
         if parts.is_empty() {
             return;
         }
+        let messages = parts.iter().map(|part| part.drafts.len()).sum();
+        let drafts = parts.iter().flat_map(|part| &part.drafts);
+        let waiting = drafts.filter_map(|draft| draft.pending.span.as_ref());
+        let _span = trace::flush(Backend::MongoDb, messages, waiting);
         let written = write(&self.db, parts).await;
+        metrics::flush_writes().of(Backend::MongoDb).size(messages);
+        metrics::flush_seconds().of(Backend::MongoDb).took(began.elapsed());
         if written.known {
             self.commit_time = (self.commit_time * 7 + began.elapsed().min(SLOW)) / 8;
         } else {

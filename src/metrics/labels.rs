@@ -1,0 +1,262 @@
+//! What tells the series of a metric apart. All values are known beforehand, and none is an id.
+
+use super::reasons::Outcome;
+
+/// The values of one label, or of several together, numbered from 0.
+pub trait Labels: Copy {
+    /// The names of the labels.
+    const KEYS: &'static [&'static str];
+    /// How many values there are.
+    const COUNT: usize;
+
+    /// The number of this one, below `COUNT`.
+    fn index(self) -> usize;
+
+    /// What the one of this number is called, a name for each of `KEYS`.
+    fn values(index: usize) -> Vec<&'static str>;
+}
+
+/// Every pair; `KEYS` cannot be put together from two constants, so each pair names its own.
+macro_rules! pairs {
+    ($($a:ident, $b:ident: $keys:expr;)*) => {$(
+        impl Labels for ($a, $b) {
+            const KEYS: &'static [&'static str] = &$keys;
+            const COUNT: usize = $a::COUNT * $b::COUNT;
+
+            fn index(self) -> usize {
+                self.0.index() * $b::COUNT + self.1.index()
+            }
+
+            fn values(index: usize) -> Vec<&'static str> {
+                let mut values = $a::values(index / $b::COUNT);
+                values.extend($b::values(index % $b::COUNT));
+                values
+            }
+        }
+    )*};
+}
+
+/// A label whose values are listed here.
+macro_rules! labels {
+    ($($(#[doc = $doc:literal])+ $name:ident($key:literal) { $($value:ident = $text:expr),* $(,)? })*) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is named as it is told")]
+        pub enum $name { $($value),* }
+
+        impl $name {
+            const NAMES: &'static [&'static str] = &[$($text),*];
+
+            /// As it is told.
+            pub fn name(self) -> &'static str {
+                Self::NAMES[self as usize]
+            }
+        }
+
+        impl Labels for $name {
+            const KEYS: &'static [&'static str] = &[$key];
+            const COUNT: usize = Self::NAMES.len();
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn values(index: usize) -> Vec<&'static str> {
+                vec![Self::NAMES[index]]
+            }
+        }
+    )*};
+}
+
+pairs! {
+    Command, Outcome: ["command", "outcome"];
+    Method, Outcome: ["method", "outcome"];
+    Operation, Answer: ["operation", "outcome"];
+    Direction, Envelope: ["direction", "kind"];
+}
+
+labels! {
+    /// Which call a stream was opened by.
+    Stream("kind") { Connect = "connect", Subscribe = "subscribe" }
+
+    /// A command of a stream, by its name in `ConnectRequest`.
+    Command("command") {
+        Hello = "hello",
+        MessageSend = "message_send",
+        DeliveredAck = "delivered_ack",
+        ReadAck = "read_ack",
+        TypingStart = "typing_start",
+        TypingStop = "typing_stop",
+        JoinChat = "join_chat",
+        LeaveChat = "leave_chat",
+        RefreshToken = "refresh_token",
+        Heartbeat = "heartbeat",
+        Unknown = "unknown",
+    }
+
+    /// A call of `ChatService`.
+    Method("method") {
+        Connect = "Connect",
+        Subscribe = "Subscribe",
+        SendMessage = "SendMessage",
+        AckDelivered = "AckDelivered",
+        AckRead = "AckRead",
+        MarkMessageRead = "MarkMessageRead",
+        MarkChatRead = "MarkChatRead",
+        SetTyping = "SetTyping",
+        JoinChat = "JoinChat",
+        LeaveChat = "LeaveChat",
+        Heartbeat = "Heartbeat",
+        CreateChat = "CreateChat",
+        GetChat = "GetChat",
+        ListChats = "ListChats",
+        ListMessages = "ListMessages",
+        Unknown = "unknown",
+    }
+
+    /// How a send came.
+    Via("via") { Stream = "stream", Call = "call" }
+
+    /// What was too full for a stream that had to be told something.
+    Queue("queue") { Outbox = "outbox", Inbox = "inbox", Held = "held" }
+
+    /// What had no room for typing or presence.
+    Dropped("queue") { Outbox = "outbox", Typing = "typing" }
+
+    /// Which store.
+    Backend("store") { Sqlite = "sqlite", MongoDb = "mongodb" }
+
+    /// What the store was asked, by the name in its contract.
+    Operation("operation") {
+        Ping = "ping",
+        Keys = "keys",
+        Append = "append",
+        ByClientId = "by_client_id",
+        Heads = "heads",
+        History = "history",
+        Messages = "messages",
+        Message = "message",
+        Log = "log",
+        WrittenIn = "written_in",
+        Senders = "senders",
+        DeleteMessage = "delete_message",
+        ChangedMessages = "changed_messages",
+        CreateChat = "create_chat",
+        Chats = "chats",
+        Members = "members",
+        Member = "member",
+        Pairs = "pairs",
+        Memberships = "memberships",
+        ChatsOf = "chats_of",
+        Places = "places",
+        CountMemberships = "count_memberships",
+        ChangedChats = "changed_chats",
+        Mark = "mark",
+        ChangedReceipts = "changed_receipts",
+        CountUnread = "count_unread",
+        PutProfile = "put_profile",
+        PutLastActive = "put_last_active",
+        Users = "users",
+        Now = "now",
+    }
+
+    /// What the store answered. `refused` is a good answer, too: by the rules, no.
+    Answer("outcome") {
+        Ok = "ok",
+        Refused = "refused",
+        Busy = "busy",
+        Unavailable = "unavailable",
+        Broken = "broken",
+    }
+
+    /// Which way over the bus.
+    Direction("direction") { In = "in", Out = "out" }
+
+    /// What nodes tell each other.
+    Envelope("kind") {
+        Message = "message",
+        TellUsers = "tell_users",
+        Typing = "typing",
+        Presence = "presence",
+        Opened = "opened",
+        Call = "call",
+        Answer = "answer",
+        Unknown = "unknown",
+    }
+
+    /// By what a loss on the bus was noticed.
+    Gap("cause") {
+        Number = "number",
+        Silence = "silence",
+        Connection = "connection",
+        Overflow = "overflow",
+    }
+
+    /// Whether something went well.
+    Went("outcome") { Well = "ok", Badly = "failed" }
+
+    /// What may be ready or not.
+    Part("part") { Store = "store", Bus = "bus", Node = "node" }
+
+    /// Which adda this is.
+    Build("version") { This = env!("CARGO_PKG_VERSION") }
+}
+
+impl Went {
+    /// Well, if it is no error.
+    pub fn of<T, E>(result: &Result<T, E>) -> Self {
+        if result.is_ok() { Self::Well } else { Self::Badly }
+    }
+}
+
+impl Method {
+    /// The call of this path, `/adda.v1.ChatService/SendMessage`.
+    pub fn of_path(path: &str) -> Self {
+        const ALL: [Method; 15] = [
+            Method::Connect,
+            Method::Subscribe,
+            Method::SendMessage,
+            Method::AckDelivered,
+            Method::AckRead,
+            Method::MarkMessageRead,
+            Method::MarkChatRead,
+            Method::SetTyping,
+            Method::JoinChat,
+            Method::LeaveChat,
+            Method::Heartbeat,
+            Method::CreateChat,
+            Method::GetChat,
+            Method::ListChats,
+            Method::ListMessages,
+        ];
+        let Some(name) = path.strip_prefix("/adda.v1.ChatService/") else { return Self::Unknown };
+        ALL.into_iter().find(|method| method.name() == name).unwrap_or(Self::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::ErrorReason;
+
+    #[test]
+    fn every_call_of_the_contract_has_a_place() {
+        let proto = include_str!("../../proto/adda/v1/chat_service.proto");
+        let calls = proto.lines().filter_map(|line| line.trim().strip_prefix("rpc "));
+        let mut found = 0;
+        for call in calls.filter_map(|call| call.split('(').next()) {
+            let method = Method::of_path(&format!("/adda.v1.ChatService/{call}"));
+            assert_eq!(method.name(), call);
+            found += 1;
+        }
+        assert_eq!(found, Method::COUNT - 1);
+        assert_eq!(Method::of_path("/adda.v1.ChatService/alice"), Method::Unknown);
+    }
+
+    #[test]
+    fn a_pair_has_a_place_of_its_own() {
+        let pair = (Command::ReadAck, Outcome::failed(ErrorReason::ChatNotFound));
+        let names = <(Command, Outcome)>::values(pair.index());
+        assert_eq!(names, ["read_ack", "CHAT_NOT_FOUND"]);
+    }
+}
