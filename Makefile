@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEV_STORE ?= sqlite:dev.db
 
-.PHONY: help run build test test-rust test-python lint fmt proto tools clean
+.PHONY: help run build bench test test-rust test-python lint fmt proto tools clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ lint: ## Format, clippy, the protos.
 
 fmt: ## Format the code.
 	$(CARGO) fmt
+
+bench: build ## Measure on both pairs of backends; writes benches/RESULTS.md. Takes an hour; see scripts/bench.py --help.
+	bash scripts/tools.sh
+	python3 scripts/bench.py $(BENCH)
 
 clean: ## Remove what was built.
 	$(CARGO) clean

@@ -57,9 +57,9 @@ pub(super) struct Down(tonic::Streaming<proto::ConnectResponse>);
 impl Door {
     pub(super) fn open(args: &LoadArgs) -> Result<Self, LoadError> {
         let uri = |server: &String| {
-            server.parse::<Uri>().ok().filter(|uri| uri.host().is_some()).ok_or_else(|| {
-                LoadError::Asked(format!("--server: {server} is no http://HOST:PORT"))
-            })
+            server.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http")).ok_or_else(
+                || LoadError::Asked(format!("--server: {server} is no http://HOST:PORT")),
+            )
         };
         let servers = args.server.iter().map(uri).collect::<Result<_, _>>()?;
         let secret = args.jwt_secret.clone().unwrap_or_else(|| Secret::new(DEV_SECRET));

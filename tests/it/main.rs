@@ -9,6 +9,7 @@ mod edge;
 mod hard;
 mod house;
 mod infra;
+mod load;
 mod logs;
 mod mongo;
 mod operator;

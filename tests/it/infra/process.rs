@@ -45,6 +45,11 @@ impl Process {
         Self(child.expect("setpriv (util-linux) starts the server"))
     }
 
+    /// Its process id: `setpriv` becomes what it starts.
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Ends it as `kill -9` does, and waits until it is gone.
     pub(super) fn kill(&mut self) {
         let _ = self.0.kill();
