@@ -14,4 +14,5 @@ pub mod rpc;
 pub mod server;
 pub mod session;
 pub mod store;
+pub mod vital;
 pub mod wire;

@@ -31,3 +31,15 @@ pub fn init(log: Log) -> Result<(), TryInitError> {
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
     }
 }
+
+/// From now on a panic is logged with its place. Its words only where they stand in the program:
+/// others may hold what is said in a chat.
+pub fn panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload().downcast_ref::<&'static str>();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("nameless");
+        tracing::error!(place, thread, words = words.copied().unwrap_or("not shown"), "a panic");
+    }));
+}

@@ -8,12 +8,10 @@
 //! and keep their codes.
 
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
@@ -23,6 +21,7 @@ use tower::{Layer, Service};
 
 use crate::clock::Clock;
 use crate::error::{Error, Reason};
+use crate::vital::guarded;
 use crate::wire::status::{RequestId, status};
 
 /// No call waits longer for its answer, or for the first of a stream; and none that was begun
@@ -79,11 +78,11 @@ where
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
-            let call = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
+            let call = guarded(async move { inner.call(request).await });
             let error = match tokio::time::timeout(limit, call).await {
                 Ok(Ok(Ok(response))) => return Ok(explained(response, id)),
                 Ok(Ok(Err(never))) => match never {},
-                Ok(Err(_)) => Error::internal("a panic; its message is on stderr"),
+                Ok(Err(panicked)) => Error::internal(panicked),
                 Err(_) => Error::new(Reason::TimedOut, "not done within the time given"),
             };
             Ok(status(&error, id).into_http())
@@ -149,6 +148,7 @@ fn client_limit(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use futures_util::FutureExt as _;
     use tower::ServiceExt;
 
     async fn call<F>(request: Request<Body>, answer: F) -> Status

@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::commands::Finished;
+use super::leave::{Leave, come_back_after};
 use super::sends::Sends;
 use super::{Commands, Outbox, Times, Weight, close_frame, until};
 use crate::auth::Verifier;
@@ -20,16 +20,15 @@ use crate::chat::limits::{
     CHECKPOINT_EVERY, CLOSE_WITHIN, COMPARE_EVERY, MAX_COMMANDS_IN_FLIGHT, RECEIPT_GATHER,
 };
 use crate::chat::position::Position;
-use crate::chat::replay::{Broken, Lacks, Opening};
+use crate::chat::replay::{self, Broken, Lacks, Opening};
 use crate::clock::Timestamp;
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
+use crate::vital::guarded;
 use crate::wire::{EncodedFrame, Told};
 
 /// How long what is under way when a stream ends may still take.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
-/// What a client waits before it comes back to a deployment that loses a node.
-const COME_BACK_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a stream ends.
 #[derive(Debug)]
@@ -40,6 +39,8 @@ pub(super) enum End {
     Finished,
     /// The connection is gone.
     Gone,
+    /// With a last frame: serving it panicked.
+    Panicked,
 }
 
 /// What a stream begins with.
@@ -47,7 +48,7 @@ pub(super) struct Start {
     pub(super) service: Arc<Service>,
     pub(super) verifier: Arc<Verifier>,
     pub(super) times: Times,
-    pub(super) leave: CancellationToken,
+    pub(super) leave: Arc<Leave>,
     pub(super) listener: Arc<Listener>,
     pub(super) inbox: mpsc::Receiver<Delivery>,
     pub(super) outbox: Outbox,
@@ -73,7 +74,9 @@ pub(super) struct Session {
     pub(super) listener: Arc<Listener>,
     pub(super) outbox: Outbox,
     pub(super) times: Times,
-    leave: CancellationToken,
+    leave: Arc<Leave>,
+    /// When the stream ends because the node leaves.
+    turn: Option<Instant>,
     inbox: Option<mpsc::Receiver<Delivery>>,
     commands: Option<CommandStream>,
     heartbeat: Duration,
@@ -135,6 +138,7 @@ impl Session {
             outbox,
             times,
             leave,
+            turn: None,
             commands,
             heartbeat,
             timeout,
@@ -150,7 +154,8 @@ impl Session {
             drop(to);
         } else {
             let (service, user) = (Arc::clone(&self.service), self.listener.who.user.clone());
-            self.service.tasks.spawn(service.replay(user, lacks, to));
+            let reading = service.replay(user, lacks, to.clone());
+            self.service.tasks.spawn(replay::read(reading, to));
         }
         self.replay = Some(Replay { from, caught_up, events: 0 });
     }
@@ -162,15 +167,17 @@ impl Session {
 
     /// Serves the stream to its end.
     pub(super) async fn run(mut self) {
-        let end = match self.inbox.take() {
-            Some(mut inbox) => self.serve(&mut inbox).await,
+        let mut end = match self.inbox.take() {
+            Some(mut inbox) => guarded(self.serve(&mut inbox)).await.unwrap_or(End::Panicked),
             None => End::Gone,
         };
         tracing::debug!(session = %self.listener.who.session, ?end, "a stream ends");
-        if !matches!(end, End::Gone) {
+        if !matches!(end, End::Gone | End::Panicked) {
             let finish = tokio::time::timeout(FINISH_WITHIN, self.finish_commands());
             // What is not done by then is done all the same, but not answered.
-            drop(finish.await);
+            if guarded(finish).await.is_err() {
+                end = End::Panicked;
+            }
         }
         self.service.hub.leave(&self.listener, self.joined.iter().copied());
         self.service.session_stops_typing(self.listener.who.session);
@@ -178,7 +185,7 @@ impl Session {
             let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
             async move { service.depart(&listener).await }
         };
-        self.service.tasks.spawn(departs);
+        self.service.departures.spawn(departs);
         self.say_last(&end);
         self.outbox.finish();
         tokio::select! {
@@ -189,14 +196,19 @@ impl Session {
     }
 
     fn say_last(&mut self, end: &End) {
-        let End::Close(reason, message) = end else { return };
-        if self.was_caught_up && self.replay.is_none() {
+        let (reason, message) = match end {
+            End::Close(reason, message) => (*reason, *message),
+            End::Panicked => (CloseReason::Internal, "a fault of the server"),
+            End::Finished | End::Gone => return,
+        };
+        // After a panic it is not known how far the device was told.
+        if reason != CloseReason::Internal && self.was_caught_up && self.replay.is_none() {
             // Without room for it the client begins where the last one stands.
             drop(self.checkpoint());
         }
-        let after = (*reason == CloseReason::ShuttingDown).then_some(COME_BACK_AFTER);
+        let after = (reason as i32 / 100 == 2).then(|| come_back_after(rand::random()));
         // The last frame always has room.
-        drop(self.outbox.push(close_frame(*reason, message, after), Weight::Last));
+        drop(self.outbox.push(close_frame(reason, message, after), Weight::Last));
     }
 
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Delivery>) -> End {
@@ -215,8 +227,9 @@ impl Session {
         }
         let timer = tokio::time::sleep_until(self.next_due());
         tokio::select! {
-            () = self.leave.cancelled() => {
-                Err(End::Close(CloseReason::ShuttingDown, "this node leaves"))
+            stay = self.leave.stay(rand::random()), if self.turn.is_none() => {
+                self.turn = Some(Instant::now() + stay);
+                Ok(())
             }
             () = self.outbox.gone() => Err(End::Gone),
             () = self.listener.overflowed() => Err(slow()),
@@ -231,18 +244,19 @@ impl Session {
     fn next_due(&self) -> Instant {
         let until_expiry =
             until(self.service.clock.now(), self.token_expires_at.plus(self.times.token_leeway));
-        let mut due = (self.heard + self.timeout)
+        let due = (self.heard + self.timeout)
             .min(self.said + self.heartbeat)
             .min(self.compare_due)
             .min(Instant::now() + until_expiry + Duration::from_millis(1));
-        if let Some(at) = self.checkpoint_due.filter(|_| self.replay.is_none()) {
-            due = due.min(at);
-        }
-        due
+        let checkpoint = self.checkpoint_due.filter(|_| self.replay.is_none());
+        [checkpoint, self.turn].into_iter().flatten().fold(due, Instant::min)
     }
 
     fn timer(&mut self) -> Result<(), End> {
         let now = Instant::now();
+        if self.turn.is_some_and(|turn| now >= turn) {
+            return Err(End::Close(CloseReason::ShuttingDown, "this node leaves"));
+        }
         if self.token_expires_at.plus(self.times.token_leeway) <= self.service.clock.now() {
             return Err(End::Close(CloseReason::TokenExpired, "the token has run out"));
         }

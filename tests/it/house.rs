@@ -10,26 +10,30 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
-    ("store", &["clock", "model"]),
-    ("bus", &["clock", "model"]),
+    ("vital", &[]),
+    ("store", &["clock", "model", "vital"]),
+    ("bus", &["clock", "model", "vital"]),
     // The one road from what fails below to what a client sees.
     ("error", &["store"]),
     ("wire", &["clock", "error", "model", "proto"]),
-    ("chat", &["bus", "clock", "error", "model", "proto", "store", "wire"]),
+    ("chat", &["bus", "clock", "error", "model", "proto", "store", "vital", "wire"]),
     // Its places and its tokens are all it has of the bus and of the door.
-    ("session", &["auth", "bus", "chat", "clock", "error", "model", "proto", "wire"]),
-    ("rpc", &["auth", "chat", "clock", "error", "model", "proto", "session", "wire"]),
+    ("session", &["auth", "bus", "chat", "clock", "error", "model", "proto", "vital", "wire"]),
+    ("rpc", &["auth", "chat", "clock", "error", "model", "proto", "session", "vital", "wire"]),
     ("auth", &["clock", "config", "error", "model", "wire"]),
     // The client's options are checked as the server's are.
     ("config", &["client", "model"]),
     ("logging", &["config"]),
     (
         "server",
-        &["auth", "bus", "chat", "clock", "config", "model", "proto", "rpc", "session", "store"],
+        &[
+            "auth", "bus", "chat", "clock", "config", "model", "proto", "rpc", "session", "store",
+            "vital",
+        ],
     ),
     ("client", &["clock", "model", "proto"]),
 ];

@@ -76,6 +76,11 @@ impl Process {
     pub(super) fn has_ended(&mut self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))
     }
+
+    /// What it has ended with, if it has, and by itself.
+    pub(super) fn code(&mut self) -> Option<i32> {
+        self.0.try_wait().ok().flatten().and_then(|status| status.code())
+    }
 }
 
 impl Drop for Process {
