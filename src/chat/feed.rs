@@ -27,6 +27,8 @@ const FORGET_AFTER: Duration = Duration::from_secs(600);
 /// When a chat is first seen, messages before it of this age are handed on with it.
 const FIRST_LOOK_BACK: Duration = Duration::from_secs(30);
 const FIRST_LOOK_LIMIT: u32 = 64;
+/// Pause after a read that failed, at most.
+const AGAIN: Duration = Duration::from_secs(1);
 const SHARDS: usize = 64;
 
 /// A message on its way to sessions.
@@ -76,14 +78,24 @@ struct Feed {
     /// Everything up to here was handed on; `None`: nothing of this chat was seen yet.
     handed: Option<Seq>,
     waiting: BTreeMap<Seq, Sent>,
-    /// A task is reading for this feed.
+    /// A task is reading for this feed, and nobody else hands on.
     busy: bool,
+    /// A task waits for a hole to be filled, and messages are handed on meanwhile if they can be.
+    watched: bool,
     used: Instant,
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { handed: None, waiting: BTreeMap::new(), busy: false, used: Instant::now() }
+        Self { handed: None, waiting: BTreeMap::new(), busy: false, watched: false, used: Instant::now() }
+    }
+}
+
+impl Feed {
+    /// After which message the next one is lacking, if one is.
+    fn hole(&self) -> Option<Seq> {
+        let handed = self.handed?;
+        self.waiting.first_key_value().filter(|(seq, _)| **seq > handed + 1).map(|_| handed)
     }
 }
 
@@ -115,7 +127,7 @@ impl Feeds {
     /// Forgets feeds that are idle.
     pub fn sweep(&self) {
         for shard in &self.shards {
-            shard.lock().retain(|_, feed| feed.busy || feed.used.elapsed() < FORGET_AFTER);
+            shard.lock().retain(|_, feed| feed.busy || feed.watched || feed.used.elapsed() < FORGET_AFTER);
         }
     }
 }
@@ -150,11 +162,50 @@ impl Service {
             feed.waiting.clear();
             return;
         }
-        if !feed.busy && !matches!(self.pump(chat, feed, None), Need::Nothing) {
-            feed.busy = true;
-            let service = Arc::clone(self);
-            self.run(service.pump_slowly(chat));
+        if feed.busy {
+            return;
         }
+        match self.pump(chat, feed, None) {
+            Need::Nothing => {}
+            Need::Hole(handed) => self.watch(chat, feed, handed),
+            _ => {
+                feed.busy = true;
+                self.run(Arc::clone(self).pump_slowly(chat));
+            }
+        }
+    }
+
+    /// Has a hole filled from the store if it stays. Appends end in any order, so most holes are
+    /// filled by the next message: that one must find the feed free to go on.
+    fn watch(self: &Arc<Self>, chat: ChatId, feed: &mut Feed, handed: Seq) {
+        if !feed.watched {
+            feed.watched = true;
+            self.run(Arc::clone(self).watch_hole(chat, handed));
+        }
+    }
+
+    async fn watch_hole(self: Arc<Self>, chat: ChatId, mut handed: Seq) {
+        loop {
+            tokio::time::sleep(HOLE_PATIENCE).await;
+            let mut shard = self.feeds.shard(chat).lock();
+            let feed = shard.entry(chat).or_default();
+            match feed.hole() {
+                Some(still) if still == handed && !feed.busy => {
+                    (feed.busy, feed.watched) = (true, false);
+                    break;
+                }
+                Some(another) => handed = another,
+                None => {
+                    feed.watched = false;
+                    return;
+                }
+            }
+        }
+        if let Err(error) = self.fill_holes(chat, handed).await {
+            tracing::warn!(%chat, %error, "cannot read what a chat's feed lacks");
+            tokio::time::sleep(AGAIN).await;
+        }
+        self.pump_slowly(chat).await;
     }
 
     /// Hands on what can be without reading more than `read`, the members as just read.
@@ -193,19 +244,25 @@ impl Service {
             let need = {
                 let mut shard = self.feeds.shard(chat).lock();
                 let feed = shard.entry(chat).or_default();
-                let need = self.pump(chat, feed, read.as_ref());
-                if matches!(need, Need::Nothing) {
-                    feed.busy = false;
-                    return;
+                match self.pump(chat, feed, read.as_ref()) {
+                    Need::Nothing => {
+                        feed.busy = false;
+                        return;
+                    }
+                    Need::Hole(handed) => {
+                        feed.busy = false;
+                        self.watch(chat, feed, handed);
+                        return;
+                    }
+                    need => need,
                 }
-                need
             };
             match self.satisfy(chat, need).await {
                 Ok(roster) => read = roster.or(read),
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(%chat, %error, failures, "cannot read what a chat's feed lacks");
-                    tokio::time::sleep(Duration::from_secs(1).min(HOLE_PATIENCE * failures)).await;
+                    tokio::time::sleep(AGAIN.min(HOLE_PATIENCE * failures)).await;
                 }
             }
         }
@@ -218,7 +275,7 @@ impl Service {
         need: Need,
     ) -> store::Result<Option<Arc<Roster>>> {
         match need {
-            Need::Nothing => {}
+            Need::Nothing | Need::Hole(_) => {}
             Need::Members => {
                 let roster = self.rosters.get(chat).await?;
                 if roster.is_none() {
@@ -228,10 +285,6 @@ impl Service {
             }
             Need::FirstLook(seq) => self.first_look(chat, seq).await?,
             Need::Introduction(roster, seq) => self.introduce(chat, &roster, seq).await?,
-            Need::Hole(handed) => {
-                tokio::time::sleep(HOLE_PATIENCE).await;
-                self.fill_holes(chat, handed).await?;
-            }
         }
         Ok(None)
     }

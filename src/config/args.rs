@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
+use super::load::LoadArgs;
 
 /// A messaging service that a product embeds: chats, ticks, unread counts and presence over
 /// gRPC and gRPC-Web.
@@ -32,6 +33,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Talks: a line client.
     Chat(ChatArgs),
+    /// Puts load on a server and measures what it does.
+    Load(Box<LoadArgs>),
 }
 
 /// Where the server listens, what it keeps its data in, whose tokens it takes.
@@ -281,11 +284,11 @@ pub enum LogLevel {
 
 /// Never fails: clap would print the value. It is looked at later.
 #[expect(clippy::unnecessary_wraps, reason = "what clap wants")]
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+pub(super) fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "not a time; write 250ms, 30s, 5m, 24h or 7d".to_owned())
 }

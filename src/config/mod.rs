@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub mod args;
 mod check;
+pub mod load;
 #[cfg(test)]
 mod tests;
 pub mod tls;

@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::vital::Vital;
 
+pub mod limit;
 pub mod mongo;
 pub mod sqlite;
 

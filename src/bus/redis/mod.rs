@@ -13,6 +13,7 @@
 //! another one when it returns costs speed, and is told as [`BusEvent::Deaf`].
 
 mod frame;
+pub mod limit;
 mod link;
 mod listener;
 mod peers;

@@ -17,6 +17,7 @@ mod docs;
 mod failure;
 mod flush;
 mod lane;
+pub(super) mod limit;
 mod log;
 mod queue;
 mod receipts;

@@ -49,6 +49,11 @@ pub(super) struct Db {
 impl Db {
     /// Connects and makes what is missing.
     pub(super) async fn open(url: &str) -> Result<Self> {
+        Self::open_as(url, None).await
+    }
+
+    /// The same, with this database whatever the URL names.
+    pub(super) async fn open_as(url: &str, name: Option<&str>) -> Result<Self> {
         let mut options = round(ClientOptions::parse(url)).await?;
         options.app_name.get_or_insert_with(|| "adda".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION);
@@ -66,7 +71,8 @@ impl Db {
         options.read_concern = Some(ReadConcern::majority());
         options.selection_criteria =
             Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let name = options.default_database.clone().unwrap_or_else(|| "adda".to_owned());
+        let named = name.map(str::to_owned).or_else(|| options.default_database.clone());
+        let name = named.unwrap_or_else(|| "adda".to_owned());
         let client = Client::with_options(options).map_err(|error| failure(&error))?;
         let database = client.database(&name);
         let db = Self {

@@ -26,6 +26,7 @@ use crate::vital::Vital;
 
 mod chats;
 mod failure;
+pub(super) mod limit;
 mod log;
 mod queue;
 mod readers;
