@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::metrics::Outcome;
+use crate::proto;
 use crate::store::{AppendError, StoreError};
 
 /// What the house answers.
@@ -109,6 +111,16 @@ impl Error {
 }
 
 impl Reason {
+    /// As in the contract.
+    pub fn proto(self) -> proto::ErrorReason {
+        proto::ErrorReason::try_from(self as i32).unwrap_or_default()
+    }
+
+    /// How what came of a call or a command is counted.
+    pub fn outcome<T>(came: &Result<T>) -> Outcome {
+        came.as_ref().map_or_else(|error| Outcome::failed(error.reason.proto()), |_| Outcome::OK)
+    }
+
     /// How long to wait before repeating, where repeating helps.
     fn pause(self) -> Option<Duration> {
         match self {

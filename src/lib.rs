@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 pub mod load;
 pub mod logging;
+pub mod metrics;
 pub mod model;
 pub mod proto;
 pub mod rpc;

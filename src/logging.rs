@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{Log, LogFormat, LogLevel};
+use crate::metrics;
 
 /// Begins to log. Fails where something logs already.
 ///
@@ -36,6 +37,7 @@ pub fn init(log: Log) -> Result<(), TryInitError> {
 /// others may hold what is said in a chat.
 pub fn panics() {
     std::panic::set_hook(Box::new(|panic| {
+        metrics::panics().inc();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let words = panic.payload().downcast_ref::<&'static str>();
         let thread = std::thread::current();

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use super::Service;
 use super::limits::HOLE_PATIENCE;
 use super::roster::Roster;
+use crate::metrics;
 use crate::model::{ChatId, ChatKind, Message, MessageId, Seq};
 use crate::store::{self, Span};
 use crate::wire::{self, EncodedFrame, Told};
@@ -39,6 +40,18 @@ pub struct Sent {
     id: MessageId,
     changes_members: bool,
     frame: EncodedFrame,
+    came: Came,
+}
+
+/// Which way a message came, for the clock that tells how long it took.
+#[derive(Clone, Copy, Debug)]
+enum Came {
+    /// It was committed here, then.
+    Here(Instant),
+    /// By the bus.
+    Bus,
+    /// It was looked up: it was late, or is old.
+    Store,
 }
 
 impl Sent {
@@ -50,7 +63,13 @@ impl Sent {
             id: message.id,
             changes_members: message.changes_members(),
             frame: frame_of(wire::message(message)),
+            came: Came::Store,
         }
+    }
+
+    /// Just stored by this node.
+    pub fn committed(message: &Message) -> Self {
+        Self { came: Came::Here(Instant::now()), ..Self::of(message) }
     }
 
     /// From another node; `None` if it makes no sense.
@@ -63,6 +82,7 @@ impl Sent {
             changes_members: note
                 .is_some_and(|note| note.kind() != proto::SystemNoteKind::Announcement),
             frame: frame_of(message),
+            came: Came::Bus,
         })
     }
 }
@@ -87,7 +107,13 @@ struct Feed {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { handed: None, waiting: BTreeMap::new(), busy: false, watched: false, used: Instant::now() }
+        Self {
+            handed: None,
+            waiting: BTreeMap::new(),
+            busy: false,
+            watched: false,
+            used: Instant::now(),
+        }
     }
 }
 
@@ -127,7 +153,9 @@ impl Feeds {
     /// Forgets feeds that are idle.
     pub fn sweep(&self) {
         for shard in &self.shards {
-            shard.lock().retain(|_, feed| feed.busy || feed.watched || feed.used.elapsed() < FORGET_AFTER);
+            shard
+                .lock()
+                .retain(|_, feed| feed.busy || feed.watched || feed.used.elapsed() < FORGET_AFTER);
         }
     }
 }
@@ -299,6 +327,7 @@ impl Service {
             waiting.and_then(|feed| feed.waiting.last_key_value().map(|(&seq, _)| seq))
         };
         let Some(last) = last else { return Ok(()) };
+        metrics::holes().inc();
         let limit = (last - 1).saturating_sub(handed).min(super::limits::LOG_PAGE);
         let found = self.store.history(chat, Span::After(handed), 1, limit).await?;
         self.fill(chat, &found);
@@ -379,6 +408,14 @@ impl Service {
         });
         let seats = roster.seats().iter().filter(|seat| seat.visible_from <= sent.seq);
         self.hub.each(seats.map(|seat| &seat.user), |listener| listener.tell(&told));
+        match sent.came {
+            Came::Here(at) => metrics::delivery_seconds().took(at.elapsed()),
+            Came::Bus => {
+                let made = Timestamp::of_id(sent.id.0);
+                metrics::delivery_remote_seconds().took(self.clock.now().since(made));
+            }
+            Came::Store => {}
+        }
     }
 
     /// Reads the log since then and hands on what sessions here may lack.

@@ -16,6 +16,7 @@ use super::limits::PRESENCE_SWEEP;
 use super::presence::{last_seen, online, told};
 use crate::bus::Place;
 use crate::clock::Timestamp;
+use crate::metrics::{self, Went};
 use crate::model::UserId;
 
 /// A renewal later than this after the last good one leaves a time in which nobody could find
@@ -75,8 +76,11 @@ impl Service {
             *self.leases.renewed.lock() = Some(began);
             return;
         }
-        match self.bus.renew(&places).await {
+        let renewed = self.bus.renew(&places).await;
+        metrics::lease_renewals().of(Went::of(&renewed)).inc();
+        match renewed {
             Ok(added) => {
+                metrics::leases_lost().add(added as u64);
                 let gone = self.removed_meanwhile(&places);
                 if !gone.is_empty() {
                     // Sessions that ended while the renewal was under way.

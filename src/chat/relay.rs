@@ -17,6 +17,7 @@ use super::hub::Delivery;
 use super::limits::{DEAF_READ_EVERY, LOG_OVERLAP, MAX_RECEIPT_MEMBERS, PRESENCE_WITHIN};
 use crate::bus::{BusEvent, To};
 use crate::clock::Timestamp;
+use crate::metrics::{self, Direction, Envelope, Went};
 use crate::model::{ChatId, Message, NodeId, SessionId, UserId};
 use crate::proto::{self, node};
 use crate::wire::{self, Told};
@@ -119,6 +120,7 @@ impl Service {
         if matches!(&to, To::Nodes(nodes) if nodes.is_empty()) {
             return;
         }
+        metrics::bus_envelopes().of((Direction::Out, kind(&body))).inc();
         let envelope = node::Envelope { body: Some(body) };
         self.bus.publish(to, envelope.encode_to_vec().into());
     }
@@ -162,7 +164,10 @@ impl Service {
     pub(super) fn lost(&self, since: Timestamp) {
         tracing::warn!(since = since.0, "envelopes may have been lost; reading the log");
         let mut open = self.deafness.open.lock();
-        let gap = open.get_or_insert(Gap { since, read_to: since });
+        let gap = open.get_or_insert_with(|| {
+            metrics::deafness().inc();
+            Gap { since, read_to: since }
+        });
         if since < gap.since {
             *gap = Gap { since, read_to: since };
         }
@@ -179,8 +184,13 @@ impl Service {
     async fn catch_up(self: &Arc<Self>, healed: bool) {
         let Some(gap) = *self.deafness.open.lock() else { return };
         let now = self.clock.now();
-        match self.read_log_since(gap.read_to.minus(LOG_OVERLAP)).await {
-            Ok(messages) => tracing::info!(messages, healed, "read the log after a loss"),
+        let read = self.read_log_since(gap.read_to.minus(LOG_OVERLAP)).await;
+        metrics::resyncs().of(Went::of(&read)).inc();
+        match read {
+            Ok(messages) => {
+                metrics::resync_messages().add(messages);
+                tracing::info!(messages, healed, "read the log after a loss");
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot read the log after a loss; trying again");
                 return;
@@ -191,6 +201,7 @@ impl Service {
         read.read_to = now;
         if healed {
             *open = None;
+            metrics::deafness_seconds().took(now.since(gap.since));
             drop(open);
             for listener in self.hub.all() {
                 listener.deliver(Delivery::Compare(gap.since.minus(LOG_OVERLAP)));
@@ -207,6 +218,8 @@ impl Service {
                 return;
             }
         };
+        let counted = body.as_ref().map_or(Envelope::Unknown, kind);
+        metrics::bus_envelopes().of((Direction::In, counted)).inc();
         match body {
             Some(Body::Message(message)) => {
                 if let Some(sent) = Sent::from_wire(message) {
@@ -235,5 +248,19 @@ impl Service {
         let told = Arc::new(Told::Change(wire::event_frame(event)));
         let users: Vec<_> = tell.user_ids.iter().filter_map(|id| UserId::parse(id)).collect();
         self.hub.each(&users, |listener| listener.tell(&told));
+    }
+}
+
+/// How an envelope is counted.
+fn kind(body: &node::envelope::Body) -> Envelope {
+    use node::envelope::Body;
+    match body {
+        Body::Message(_) => Envelope::Message,
+        Body::TellUsers(_) => Envelope::TellUsers,
+        Body::Typing(_) => Envelope::Typing,
+        Body::Presence(_) => Envelope::Presence,
+        Body::Opened(_) => Envelope::Opened,
+        Body::Call(_) => Envelope::Call,
+        Body::Answer(_) => Envelope::Answer,
     }
 }

@@ -1,6 +1,7 @@
 //! Sending: checked, stored, answered, then told.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -9,6 +10,7 @@ use super::access::chat_id;
 use super::feed::Sent;
 use super::text;
 use crate::error::{Error, Reason, Result};
+use crate::metrics::{self, Via};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
@@ -103,7 +105,9 @@ impl Service {
 
     /// Sends and waits.
     pub async fn send(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<proto::SendOutcome> {
+        let came = Instant::now();
         let appended = self.submit(user, draft).await?.stored().await?;
+        metrics::send_seconds().of(Via::Call).took(came.elapsed());
         Ok(outcome(&appended))
     }
 
@@ -175,7 +179,7 @@ impl Service {
 
     /// Tells sessions here and nodes elsewhere of a stored message.
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
-        self.hand_on(Sent::of(message));
+        self.hand_on(Sent::committed(message));
         self.publish_message(message).await;
     }
 }

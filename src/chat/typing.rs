@@ -17,6 +17,7 @@ use super::access::chat_id;
 use super::limits::{MAX_RECEIPT_MEMBERS, TYPING_LAPSE, TYPING_PAUSE, TYPING_QUEUE};
 use crate::bus::To;
 use crate::error::Result;
+use crate::metrics::{self, Dropped};
 use crate::model::{ChatId, SessionId, UserId};
 use crate::proto::{self, node};
 use crate::wire::{self, Told};
@@ -88,7 +89,10 @@ impl Service {
         match writing.get(&key) {
             Some(known) if now < known.since + TYPING_PAUSE => return false,
             // A full queue drops it: typing is the first thing that gives way.
-            None if self.typing.lapses.try_send(key.clone()).is_err() => return false,
+            None if self.typing.lapses.try_send(key.clone()).is_err() => {
+                metrics::events_dropped().of(Dropped::Typing).inc();
+                return false;
+            }
             Some(_) | None => {}
         }
         writing.insert(key, Writing { since: now, until: now + TYPING_LAPSE, session });

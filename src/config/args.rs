@@ -44,6 +44,11 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: std::net::SocketAddr,
 
+    /// Address and port for operators: GET /metrics (OpenMetrics), /healthz, /readyz. Plain, and
+    /// open to whoever reaches it: not an address of clients. Unset: no metrics are served.
+    #[arg(long, env = "ADDA_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    pub admin_listen: Option<std::net::SocketAddr>,
+
     /// What must last: sqlite:PATH, or mongodb://HOST/DATABASE (a replica set; without a path
     /// the database is `adda`). MONGODB_URI sets it too, after ADDA_STORE [default:
     /// sqlite:adda.db]

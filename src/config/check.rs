@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::{ChatArgs, ServeArgs, TimeArgs, TokenArgs, TokenKeys};
 use super::tls::{Tls, TlsError};
 use super::{
-    Config, Connections, DEV_SECRET, JwksSource, Log, Refused, Secret, Times, Tokens, Url,
+    Config, Connections, DEV_SECRET, JwksSource, Log, Refused, Secret, Times, Tokens, Url, operator,
 };
 use crate::client::{Options, Place};
 use crate::model::UserId;
@@ -53,6 +53,7 @@ impl Config {
         }
         Ok(Self {
             listen: args.listen,
+            admin_listen: operator::admin(args)?,
             store,
             bus,
             tokens,

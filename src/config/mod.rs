@@ -12,6 +12,7 @@ use std::time::Duration;
 pub mod args;
 mod check;
 pub mod load;
+mod operator;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -32,6 +33,8 @@ pub const DEV_SECRET: &str = "adda-development-secret-known-to-everybody";
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where operators ask for metrics; `None`: nowhere.
+    pub admin_listen: Option<SocketAddr>,
     /// The store.
     pub store: Url,
     /// The bus.

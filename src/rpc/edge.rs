@@ -10,7 +10,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
@@ -21,6 +21,8 @@ use tower::{Layer, Service};
 
 use crate::clock::Clock;
 use crate::error::{Error, Reason};
+use crate::metrics::{self, Method, Outcome};
+use crate::proto;
 use crate::vital::guarded;
 use crate::wire::status::{RequestId, status};
 
@@ -74,20 +76,40 @@ where
         }
         let id = RequestId::new(&*self.clock);
         request.extensions_mut().insert(id);
+        let method = Method::of_path(request.uri().path());
+        let began = Instant::now();
         let limit = client_limit(request.headers()).unwrap_or(CALL_LIMIT).min(CALL_LIMIT);
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
+        let call = guarded(async move { inner.call(request).await });
         Box::pin(async move {
-            let call = guarded(async move { inner.call(request).await });
-            let error = match tokio::time::timeout(limit, call).await {
-                Ok(Ok(Ok(response))) => return Ok(explained(response, id)),
+            let response = match tokio::time::timeout(limit, call).await {
+                Ok(Ok(Ok(response))) => explained(response, id),
                 Ok(Ok(Err(never))) => match never {},
-                Ok(Err(panicked)) => Error::internal(panicked),
-                Err(_) => Error::new(Reason::TimedOut, "not done within the time given"),
+                Ok(Err(panicked)) => failed(&Error::internal(panicked), id),
+                Err(_) => {
+                    failed(&Error::new(Reason::TimedOut, "not done within the time given"), id)
+                }
             };
-            Ok(status(&error, id).into_http())
+            metrics::calls().of((method, outcome(&response))).inc();
+            metrics::call_seconds().of(method).took(began.elapsed());
+            Ok(response)
         })
     }
+}
+
+fn failed(error: &Error, id: RequestId) -> Response<Body> {
+    status(error, id).into_http()
+}
+
+/// What a response says of its call, in the headers; nothing there is well.
+fn outcome(response: &Response<Body>) -> Outcome {
+    let status = Status::from_header_map(response.headers());
+    let details = status.and_then(|status| status.get_details_error_info());
+    let reason = details.and_then(|info| {
+        proto::ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason))
+    });
+    reason.map_or(Outcome::OK, Outcome::failed)
 }
 
 /// Gives a Status that has no reason the one of the contract.

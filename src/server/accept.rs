@@ -22,6 +22,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
 use crate::config::Connections;
+use crate::metrics;
 
 /// A peer that has not finished its TLS handshake, or has asked for nothing, by then is closed.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
@@ -53,6 +54,8 @@ pub(super) struct Acceptor {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) app: Router,
     pub(super) limits: Connections,
+    /// Whether its connections count among those of clients.
+    pub(super) counted: bool,
     pub(super) drain: Duration,
     /// No new connections, and the open ones end when their streams have.
     pub(super) stop: CancellationToken,
@@ -62,7 +65,7 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub(super) async fn run(self) {
-        let Self { listener, tls, app, limits, drain, stop, cut } = self;
+        let Self { listener, tls, app, limits, counted, drain, stop, cut } = self;
         let peer = Peer { builder: Arc::new(builder()), tls, app, stop: stop.clone(), cut };
         let slots = Arc::new(Slots { limits, taken: Mutex::default() });
         let tasks = TaskTracker::new();
@@ -75,12 +78,15 @@ impl Acceptor {
             match accepted {
                 Ok((stream, addr)) => {
                     let Some(slot) = slots.take(addr.ip()) else {
+                        metrics::connections_refused().inc();
                         tracing::debug!(%addr, "refused: too many connections");
                         continue;
                     };
+                    metrics::connections_taken().add(u64::from(counted));
                     let peer = peer.clone();
                     tasks.spawn(async move {
                         let _slot = slot;
+                        let _open = counted.then(|| metrics::connections().enter());
                         peer.welcome(stream, addr).await;
                     });
                 }

@@ -6,6 +6,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::{HealthReporter, HealthService};
 
+use crate::metrics::{self, Part};
 use crate::proto::DESCRIPTORS;
 use crate::vital::Vital;
 
@@ -29,6 +30,14 @@ impl Readiness {
     pub fn serves(self) -> bool {
         self.store && !self.draining
     }
+
+    fn record(self) {
+        let parts = [(Part::Store, self.store), (Part::Bus, self.bus), (Part::Node, self.serves())];
+        for (part, ready) in parts {
+            metrics::ready().of(part).set(ready.into());
+        }
+        metrics::draining().set(self.draining.into());
+    }
 }
 
 /// The service, kept up to date for as long as anyone sends readiness.
@@ -45,6 +54,7 @@ pub(super) fn service(
 async fn follow(reporter: HealthReporter, mut readiness: watch::Receiver<Readiness>) {
     loop {
         let now = *readiness.borrow_and_update();
+        now.record();
         for (service, well) in [
             ("", now.serves()),
             ("adda.v1.ChatService", now.serves()),

@@ -41,10 +41,7 @@ pub(super) fn router(
     signer: Option<Signer>,
     clock: Arc<dyn Clock>,
 ) -> Router {
-    let router = Router::new()
-        .route("/", get(|| async { HELLO }))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready).with_state(readiness));
+    let router = probes(readiness).route("/", get(|| async { HELLO }));
     match signer {
         None => router,
         Some(signer) => {
@@ -54,6 +51,13 @@ pub(super) fn router(
             router.route("/dev/token", sign_in)
         }
     }
+}
+
+/// Whether it lives, and whether it is ready.
+pub(super) fn probes(readiness: watch::Receiver<Readiness>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready).with_state(readiness))
 }
 
 async fn ready(State(readiness): State<watch::Receiver<Readiness>>) -> (StatusCode, &'static str) {

@@ -7,6 +7,8 @@
 //! On its way in a request passes: the connection's bounds (`accept`), the gate for browsers
 //! (`origin`), the choice between plain HTTP (`http`) and gRPC, gRPC-Web, the
 //! [edge](crate::rpc::edge), the [token](crate::auth), the service.
+//!
+//! Operators may have a port of their own (`admin`).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use crate::rpc::generated::chat_service_server::{ChatService, ChatServiceServer}
 use crate::vital::Vital;
 
 mod accept;
+mod admin;
 mod drain;
 mod health;
 mod http_routes;
@@ -102,6 +105,7 @@ impl Bound {
             tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.0).into()),
             app: app(config, edge, routes),
             limits: config.connections,
+            counted: true,
             drain: config.times.drain_timeout,
             stop,
             cut: cut.clone(),

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Edge, Readiness, Running, bind, routes};
+use super::{Bound, Edge, Readiness, Running, bind, routes};
 use crate::auth::Verifier;
 use crate::bus::{self, Bus, BusOptions};
 use crate::chat::{Service, Settings};
@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Refused};
 use crate::rpc::Door;
 use crate::session::{Sessions, Times};
-use crate::store::{self, Store};
+use crate::store::{self, Measured, Store};
 use crate::vital::{Crash, Vital};
 
 /// How often the store is asked whether it is there.
@@ -50,6 +50,7 @@ pub enum StartError {
 /// A node that serves.
 pub struct Node {
     running: Running,
+    admin: Option<Running>,
     sessions: Arc<Sessions>,
     service: Arc<Service>,
     store: Arc<dyn Store>,
@@ -65,10 +66,10 @@ impl Node {
     /// Opens what the configuration names, and serves.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let verifier = Arc::new(Verifier::open(&config.tokens, Arc::clone(&clock)).await?);
-        let bound =
-            bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+        let (bound, admin) = ports(config).await?;
         let vital = Vital::default();
         let store = store::open(config.store.expose(), Arc::clone(&clock), &vital).await?;
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store));
         let options =
             BusOptions { url: config.bus.expose().to_owned(), lease: config.times.presence_lease };
         let bus = bus::open(options, Arc::clone(&clock), &vital).await?;
@@ -96,10 +97,12 @@ impl Node {
         let watching = AbortOnDropHandle::new(vital.spawn("readiness", watch));
         let stop = CancellationToken::new();
         let door = Door::new(Arc::clone(&service), Arc::clone(&sessions));
+        let admin = admin.map(|bound| bound.serve_admin(readiness.clone(), &vital));
         let edge = Edge { verifier, clock, readiness, vital: vital.clone() };
         let running = bound.serve(config, edge, routes(door), stop.clone());
         Ok(Self {
             running,
+            admin,
             sessions,
             service,
             store,
@@ -115,6 +118,11 @@ impl Node {
     /// Where it listens.
     pub fn addr(&self) -> std::net::SocketAddr {
         self.running.addr
+    }
+
+    /// Where operators ask it, if they may.
+    pub fn admin_addr(&self) -> Option<std::net::SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.addr)
     }
 
     /// What it keeps its data in. For tests, which do to it what no call does yet.
@@ -164,8 +172,22 @@ impl Node {
         if timeout_at(end, close).await.is_err() {
             tracing::warn!("the bus and the store did not close in time");
         }
+        if let Some(admin) = self.admin {
+            // Scraped to the last.
+            admin.kill();
+        }
         self.vital.crashed().map_or(Ok(()), Err)
     }
+}
+
+/// Takes the ports that clients and operators ask.
+async fn ports(config: &Config) -> Result<(Bound, Option<Bound>), StartError> {
+    let take = async |addr| bind(addr).await.map_err(|error| StartError::Listen(addr, error));
+    let admin = match config.admin_listen {
+        Some(addr) => Some(take(addr).await?),
+        None => None,
+    };
+    Ok((take(config.listen).await?, admin))
 }
 
 /// Keeps readiness true.

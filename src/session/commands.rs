@@ -13,6 +13,7 @@ use crate::chat::receipts::{Acknowledgement, Left};
 use crate::chat::send::{Draft, Submitted, outcome};
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Result};
+use crate::metrics::{self, Command as Kind};
 use crate::model::{ChatId, MessageId};
 use crate::proto::connect_request::Command;
 use crate::proto::{self, CloseReason, ack, server_frame::Frame};
@@ -25,7 +26,7 @@ pub(super) enum Finished {
     /// A send has its outcome.
     Stored { chat: String, id: MessageId, outcome: Outcome },
     /// Anything else.
-    Command { ack_id: String, name: &'static str, came: Result<Came> },
+    Command { ack_id: String, kind: Kind, came: Result<Came> },
 }
 
 /// What came of a command that is no send.
@@ -63,14 +64,14 @@ impl Session {
         let ack_id = request.ack_id;
         if ack_id.chars().take(MAX_CLIENT_ID_CHARS + 1).count() > MAX_CLIENT_ID_CHARS {
             let error = Error::over_limit("ack_id", MAX_CLIENT_ID_CHARS, "characters");
-            return self.answer(String::new(), Err(error));
+            return self.answer(String::new(), Kind::Unknown, Err(error));
         }
         let Some(command) = request.command else {
             let error = Error::new(
                 Reason::UnknownCommand,
                 "no command, or one that this server does not know",
             );
-            return self.answer(ack_id, Err(error));
+            return self.answer(ack_id, Kind::Unknown, Err(error));
         };
         self.carry_out(ack_id, command)
     }
@@ -79,7 +80,7 @@ impl Session {
         match command {
             Command::Hello(_) => {
                 let error = Error::field("hello", "only once a stream");
-                self.answer(ack_id, Err(error))?;
+                self.answer(ack_id, Kind::Hello, Err(error))?;
                 Err(End::Close(CloseReason::ProtocolError, "a second Hello"))
             }
             Command::MessageSend(send) => {
@@ -94,30 +95,27 @@ impl Session {
                 Ok(())
             }
             Command::DeliveredAck(ack) => {
-                self.acknowledge(ack_id, "delivered_ack", ack.chat_id, ack.seqs, false)
+                self.acknowledge(ack_id, Kind::DeliveredAck, ack.chat_id, ack.seqs, false)
             }
             Command::ReadAck(ack) => {
-                self.acknowledge(ack_id, "read_ack", ack.chat_id, ack.seqs, true)
+                self.acknowledge(ack_id, Kind::ReadAck, ack.chat_id, ack.seqs, true)
             }
             Command::TypingStart(start) => {
-                self.set_typing(ack_id, "typing_start", start.chat_id, true)
+                self.set_typing(ack_id, Kind::TypingStart, start.chat_id, true)
             }
             Command::TypingStop(stop) => {
-                self.set_typing(ack_id, "typing_stop", stop.chat_id, false)
+                self.set_typing(ack_id, Kind::TypingStop, stop.chat_id, false)
             }
             Command::JoinChat(join) => {
-                self.find_chat(ack_id, "join_chat", join.chat_id, Came::Joined)
+                self.find_chat(ack_id, Kind::JoinChat, join.chat_id, Came::Joined)
             }
             Command::LeaveChat(leave) => {
-                self.find_chat(ack_id, "leave_chat", leave.chat_id, Came::Left)
+                self.find_chat(ack_id, Kind::LeaveChat, leave.chat_id, Came::Left)
             }
             Command::RefreshToken(refresh) => self.refresh(ack_id, refresh.token),
             Command::Heartbeat(beat) => {
                 self.background(beat.background);
-                if ack_id.is_empty() {
-                    return Ok(());
-                }
-                self.answer(ack_id, Ok(ack::Result::Done(proto::Done {})))
+                self.answer(ack_id, Kind::Heartbeat, Ok(ack::Result::Done(proto::Done {})))
             }
         }
     }
@@ -143,7 +141,7 @@ impl Session {
     fn acknowledge(
         &mut self,
         ack_id: String,
-        name: &'static str,
+        kind: Kind,
         chat_id: String,
         seqs: Vec<proto::SeqRange>,
         read: bool,
@@ -157,7 +155,7 @@ impl Session {
             session: Some(self.listener.who.session),
             urgent: !ack_id.is_empty(),
         };
-        self.spawn(ack_id, name, async move {
+        self.spawn(ack_id, kind, async move {
             let left = service.acknowledge(&user, acknowledgement).await?;
             Ok(left.map_or(Came::Done, Came::Read))
         })
@@ -166,13 +164,13 @@ impl Session {
     fn set_typing(
         &mut self,
         ack_id: String,
-        name: &'static str,
+        kind: Kind,
         chat_id: String,
         typing: bool,
     ) -> Result<(), End> {
         let service = Arc::clone(&self.service);
         let who = self.listener.who.clone();
-        self.spawn(ack_id, name, async move {
+        self.spawn(ack_id, kind, async move {
             service.set_typing(&who.user, &chat_id, typing, Some(who.session)).await?;
             Ok(Came::Done)
         })
@@ -181,13 +179,13 @@ impl Session {
     fn find_chat(
         &mut self,
         ack_id: String,
-        name: &'static str,
+        kind: Kind,
         raw: String,
         came: fn(ChatId) -> Came,
     ) -> Result<(), End> {
         let service = Arc::clone(&self.service);
         let user = self.listener.who.user.clone();
-        self.spawn(ack_id, name, async move {
+        self.spawn(ack_id, kind, async move {
             let chat = chat_id(&raw)?;
             service.seated(&user, chat).await?;
             Ok(came(chat))
@@ -197,7 +195,7 @@ impl Session {
     fn refresh(&mut self, ack_id: String, token: String) -> Result<(), End> {
         let verifier = Arc::clone(&self.verifier);
         let user = self.listener.who.user.clone();
-        self.spawn(ack_id, "refresh_token", async move {
+        self.spawn(ack_id, Kind::RefreshToken, async move {
             let caller = verifier.verify(&token).await?;
             if caller.user != user {
                 return Err(Error::new(
@@ -212,11 +210,11 @@ impl Session {
     fn spawn(
         &mut self,
         ack_id: String,
-        name: &'static str,
+        kind: Kind,
         command: impl Future<Output = Result<Came>> + Send + 'static,
     ) -> Result<(), End> {
         let mut command =
-            async move { Finished::Command { ack_id, name, came: command.await } }.boxed();
+            async move { Finished::Command { ack_id, kind, came: command.await } }.boxed();
         if let Some(finished) = (&mut command).now_or_never() {
             self.finish(finished)
         } else {
@@ -233,7 +231,7 @@ impl Session {
                 self.sends.stored(&chat, id, outcome);
                 self.advance(&chat)
             }
-            Finished::Command { ack_id, name, came } => self.command_done(ack_id, name, came),
+            Finished::Command { ack_id, kind, came } => self.command_done(ack_id, kind, came),
         }
     }
 
@@ -261,12 +259,7 @@ impl Session {
         }
     }
 
-    fn command_done(
-        &mut self,
-        ack_id: String,
-        name: &'static str,
-        came: Result<Came>,
-    ) -> Result<(), End> {
+    fn command_done(&mut self, ack_id: String, kind: Kind, came: Result<Came>) -> Result<(), End> {
         let foreign = matches!(&came, Err(error) if error.reason == Reason::TokenOfAnotherUser);
         let mut joined = None;
         let result = came.map(|came| match came {
@@ -287,7 +280,7 @@ impl Session {
                 })
             }
         });
-        self.answer(ack_id, result.map_err(|error| within(name, error)))?;
+        self.answer(ack_id, kind, result.map_err(|error| within(kind, error)))?;
         if let Some(chat) = joined {
             self.join(chat);
         }
@@ -299,11 +292,13 @@ impl Session {
 
     pub(super) fn answer_send(&mut self, ack_id: String, outcome: Outcome) -> Result<(), End> {
         let result = outcome.map(ack::Result::SendOutcome);
-        self.answer(ack_id, result.map_err(|error| within("message_send", error)))
+        let kind = Kind::MessageSend;
+        self.answer(ack_id, kind, result.map_err(|error| within(kind, error)))
     }
 
     /// Says what came of a command. Without an id only errors are told.
-    fn answer(&mut self, ack_id: String, came: Result<ack::Result>) -> Result<(), End> {
+    fn answer(&mut self, ack_id: String, kind: Kind, came: Result<ack::Result>) -> Result<(), End> {
+        metrics::commands().of((kind, Reason::outcome(&came))).inc();
         let result = match came {
             Ok(_) if ack_id.is_empty() => return Ok(()),
             Ok(result) => result,
@@ -317,11 +312,11 @@ impl Session {
 }
 
 /// The field's path from the request of a stream.
-fn within(command: &'static str, error: Error) -> Error {
+fn within(command: Kind, error: Error) -> Error {
     if error.field.is_empty() {
         return error;
     }
-    Error { field: format!("{command}.{}", error.field).into(), ..error }
+    Error { field: format!("{}.{}", command.name(), error.field).into(), ..error }
 }
 
 /// A send as the rules take it.

@@ -25,6 +25,7 @@ use crate::chat::limits::{
 use crate::chat::replay::Opening;
 use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Result};
+use crate::metrics;
 use crate::model::{DeviceId, SessionId};
 use crate::proto::{self, server_frame::Frame};
 use crate::wire::{self, EncodedFrame};
@@ -144,6 +145,7 @@ impl Sessions {
         let Some(inbox) = entered.inbox.take() else {
             return Err(Error::internal("a stream was opened twice"));
         };
+        metrics::resumes().of(opening.outcome).inc();
         let (outbox, frames) = outbox();
         self.ready(&outbox, &listener, &caller, &commands, &opening);
         let session = run::Session::new(run::Start {

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::chat::limits::{OUTBOX_BYTES, OUTBOX_FRAMES};
+use crate::metrics::{self, Dropped};
 use crate::wire::EncodedFrame;
 
 /// A replay waits while more frames than this wait for the network, or more bytes.
@@ -39,6 +40,8 @@ struct Queue {
     bytes: usize,
     /// Nothing comes after what is in the queue.
     finished: bool,
+    /// Frames that the connection has taken since it last found none.
+    taken: usize,
     waker: Option<Waker>,
 }
 
@@ -74,6 +77,7 @@ impl Outbox {
         let size = frame.size();
         if weight != Weight::Last && !queue.has_room(size) {
             if weight == Weight::Light {
+                metrics::events_dropped().of(Dropped::Outbox).inc();
                 return Ok(());
             }
             queue.drop_light();
@@ -149,7 +153,10 @@ impl Queue {
     }
 
     fn drop_light(&mut self) {
+        let before = self.frames.len();
         self.frames.retain(|(_, weight)| *weight != Weight::Light);
+        let dropped = (before - self.frames.len()) as u64;
+        metrics::events_dropped().of(Dropped::Outbox).add(dropped);
         self.bytes = self.frames.iter().map(|(frame, _)| frame.size()).sum();
     }
 }
@@ -159,7 +166,11 @@ impl Stream for Frames {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut queue = self.0.queue.lock();
+        if queue.taken == 0 && !queue.frames.is_empty() {
+            metrics::outbox_frames().size(queue.frames.len());
+        }
         if let Some((frame, _)) = queue.frames.pop_front() {
+            queue.taken += 1;
             queue.bytes -= frame.size();
             let room = queue.has_room_for_replay();
             drop(queue);
@@ -168,6 +179,7 @@ impl Stream for Frames {
             }
             return Poll::Ready(Some(Ok(frame)));
         }
+        metrics::frames().add(std::mem::take(&mut queue.taken) as u64);
         if queue.finished {
             return Poll::Ready(None);
         }

@@ -22,6 +22,7 @@ use crate::chat::limits::{
 use crate::chat::position::Position;
 use crate::chat::replay::{self, Broken, Lacks, Opening};
 use crate::clock::Timestamp;
+use crate::metrics::{self, Ending, Queue, Stream};
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::vital::guarded;
@@ -41,6 +42,17 @@ pub(super) enum End {
     Gone,
     /// With a last frame: serving it panicked.
     Panicked,
+}
+
+impl End {
+    fn counted(&self) -> Ending {
+        match self {
+            Self::Close(reason, _) => Ending::closed(*reason),
+            Self::Finished => Ending::FINISHED,
+            Self::Gone => Ending::GONE,
+            Self::Panicked => Ending::closed(CloseReason::Internal),
+        }
+    }
 }
 
 /// What a stream begins with.
@@ -167,11 +179,15 @@ impl Session {
 
     /// Serves the stream to its end.
     pub(super) async fn run(mut self) {
+        let kind = if self.commands.is_some() { Stream::Connect } else { Stream::Subscribe };
+        metrics::streams_opened().of(kind).inc();
+        let _open = metrics::sessions().of(kind).enter();
         let mut end = match self.inbox.take() {
             Some(mut inbox) => guarded(self.serve(&mut inbox)).await.unwrap_or(End::Panicked),
             None => End::Gone,
         };
         tracing::debug!(session = %self.listener.who.session, ?end, "a stream ends");
+        metrics::streams_closed().of(end.counted()).inc();
         if !matches!(end, End::Gone | End::Panicked) {
             let finish = tokio::time::timeout(FINISH_WITHIN, self.finish_commands());
             // What is not done by then is done all the same, but not answered.
@@ -232,7 +248,7 @@ impl Session {
                 Ok(())
             }
             () = self.outbox.gone() => Err(End::Gone),
-            () = self.listener.overflowed() => Err(slow()),
+            () = self.listener.overflowed() => Err(slow(Queue::Inbox)),
             Some(finished) = self.under_way.next() => self.finish(finished),
             Some(delivery) = inbox.recv() => self.delivered(delivery),
             replayed = next_replayed(&mut self.replay, &self.outbox) => self.replayed(replayed),
@@ -294,7 +310,7 @@ impl Session {
 
     pub(super) fn push(&mut self, frame: EncodedFrame, weight: Weight) -> Result<(), End> {
         self.said = Instant::now();
-        self.outbox.push(frame, weight).map_err(|_| slow())
+        self.outbox.push(frame, weight).map_err(|_| slow(Queue::Outbox))
     }
 
     /// Something was told: a Checkpoint is due soon.
@@ -332,7 +348,8 @@ impl Session {
 }
 
 /// The client reads too slowly.
-pub(super) fn slow() -> End {
+pub(super) fn slow(full: Queue) -> End {
+    metrics::overflows().of(full).inc();
     End::Close(CloseReason::SlowConsumer, "the client reads too slowly")
 }
 

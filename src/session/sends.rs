@@ -3,9 +3,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::chat::send::Draft;
 use crate::error::Error;
+use crate::metrics::{self, Via};
 use crate::model::{MessageId, Seq};
 use crate::proto::SendOutcome;
 use crate::wire::Told;
@@ -19,6 +21,7 @@ struct Waiting {
     ack_id: String,
     /// Known once it is on its way into the log.
     id: Option<MessageId>,
+    came: Instant,
     state: State,
 }
 
@@ -68,16 +71,17 @@ impl Sends {
     pub(super) fn begin(&mut self, ack_id: String, draft: Draft) -> Option<Draft> {
         let line = self.lines.entry(draft.chat_id.clone()).or_default();
         self.count += 1;
+        let came = Instant::now();
         let free = !line
             .sends
             .iter()
             .any(|waiting| matches!(waiting.state, State::Queued(_) | State::Checking));
         if free {
-            line.sends.push_back(Waiting { ack_id, id: None, state: State::Checking });
+            line.sends.push_back(Waiting { ack_id, id: None, came, state: State::Checking });
             Some(draft)
         } else {
             let state = State::Queued(Box::new(draft));
-            line.sends.push_back(Waiting { ack_id, id: None, state });
+            line.sends.push_back(Waiting { ack_id, id: None, came, state });
             None
         }
     }
@@ -151,7 +155,8 @@ impl Sends {
         if let Some(first) = line.sends.front()
             && matches!(first.state, State::Done(_))
         {
-            let Waiting { ack_id, state, .. } = line.sends.pop_front()?;
+            let Waiting { ack_id, came, state, .. } = line.sends.pop_front()?;
+            metrics::send_seconds().of(Via::Stream).took(came.elapsed());
             self.count -= 1;
             if let State::Done(outcome) = state {
                 return Some(Next::Ack(ack_id, outcome));

@@ -10,6 +10,7 @@ use crate::chat::hub::{Delivery, SessionCommand};
 use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};
 use crate::chat::replay::{self, Broken};
 use crate::clock::Timestamp;
+use crate::metrics::{self, Queue};
 use crate::model::{ChatId, MessageId, Seq};
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::wire::{self, Told};
@@ -20,7 +21,7 @@ impl Session {
         match delivery {
             Delivery::Told(told) if self.replay.is_some() => {
                 if self.held.len() >= HELD_EVENTS {
-                    return Err(slow());
+                    return Err(slow(Queue::Held));
                 }
                 self.held.push_back(told);
                 Ok(())
@@ -196,6 +197,7 @@ impl Session {
 
     /// Looks in the store for what this stream was not told. What happens meanwhile waits.
     pub(super) fn compare_with_store(&mut self, changes: Option<Timestamp>) {
+        metrics::compares().inc();
         if self.replay.is_some() {
             // One that is under way may have looked too early.
             self.compare_again = true;

@@ -16,8 +16,11 @@ use crate::model::{
 use crate::vital::Vital;
 
 pub mod limit;
+mod measured;
 pub mod mongo;
 pub mod sqlite;
+
+pub use measured::Measured;
 
 /// A chat cannot be counted past this: it means "this many or more".
 pub const COUNT_CAP: u32 = 1000;

@@ -67,11 +67,6 @@ impl Reason {
         }
     }
 
-    /// As in the contract.
-    pub fn proto(self) -> proto::ErrorReason {
-        proto::ErrorReason::try_from(self as i32).unwrap_or_default()
-    }
-
     /// As in `ErrorInfo.reason`: `CHAT_NOT_FOUND`.
     pub fn name(self) -> &'static str {
         let name = self.proto().as_str_name();

@@ -50,6 +50,9 @@ fn wrong_values_are_refused_by_name() {
         (&["--max-group-members", "100000"], "--max-group-members"),
         (&["--max-connections", "0"], "--max-connections"),
         (&["--max-connections-per-address", "many"], "--max-connections-per-address"),
+        (&["--admin-listen", "localhost"], "--admin-listen"),
+        (&["--listen", "127.0.0.1:8080", "--admin-listen", "127.0.0.1:8080"], "--admin-listen"),
+        (&["--listen", "127.0.0.1:8080", "--admin-listen", "0.0.0.0:8080"], "--admin-listen"),
         (&["--no-such-flag"], "--no-such-flag"),
     ] {
         let secret = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");

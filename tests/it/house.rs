@@ -10,29 +10,40 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
     ("vital", &[]),
-    ("store", &["clock", "model", "vital"]),
-    ("bus", &["clock", "model", "vital"]),
+    // Recorded into from everywhere; knows the names of the contract alone.
+    ("metrics", &["proto"]),
+    ("store", &["clock", "metrics", "model", "vital"]),
+    ("bus", &["clock", "metrics", "model", "vital"]),
     // The one road from what fails below to what a client sees.
-    ("error", &["store"]),
+    ("error", &["metrics", "proto", "store"]),
     ("wire", &["clock", "error", "model", "proto"]),
-    ("chat", &["bus", "clock", "error", "model", "proto", "store", "vital", "wire"]),
+    ("chat", &["bus", "clock", "error", "metrics", "model", "proto", "store", "vital", "wire"]),
     // Its places and its tokens are all it has of the bus and of the door.
-    ("session", &["auth", "bus", "chat", "clock", "error", "model", "proto", "vital", "wire"]),
-    ("rpc", &["auth", "chat", "clock", "error", "model", "proto", "session", "vital", "wire"]),
+    (
+        "session",
+        &["auth", "bus", "chat", "clock", "error", "metrics", "model", "proto", "vital", "wire"],
+    ),
+    (
+        "rpc",
+        &[
+            "auth", "chat", "clock", "error", "metrics", "model", "proto", "session", "vital",
+            "wire",
+        ],
+    ),
     ("auth", &["clock", "config", "error", "model", "wire"]),
     // The client's options are checked as the server's are.
     ("config", &["client", "model"]),
-    ("logging", &["config"]),
+    ("logging", &["config", "metrics"]),
     (
         "server",
         &[
-            "auth", "bus", "chat", "clock", "config", "model", "proto", "rpc", "session", "store",
-            "vital",
+            "auth", "bus", "chat", "clock", "config", "metrics", "model", "proto", "rpc",
+            "session", "store", "vital",
         ],
     ),
     ("client", &["clock", "model", "proto"]),

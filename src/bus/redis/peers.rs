@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::frame::{Frame, Kind};
 use crate::bus::BusEvent;
 use crate::clock::Timestamp;
+use crate::metrics::{self, Gap};
 use crate::model::NodeId;
 
 /// Who beats once a second and is silent for this long is not heard.
@@ -219,6 +220,7 @@ impl Peers {
         let (next, deliver) = (peer.last.saturating_add(1), frame.number > peer.last);
         let loss = (frame.number != next).then(|| peer.well(self.start));
         if let Some(since) = loss {
+            metrics::bus_gaps().of(Gap::Number).inc();
             peer.lose(since);
         }
         peer.last = peer.last.max(frame.number);
@@ -234,6 +236,7 @@ impl Peers {
         let greet = peer.heard.is_none();
         let mut told = None;
         if frame.number != peer.last {
+            metrics::bus_gaps().of(Gap::Number).inc();
             let since = peer.well(self.start);
             peer.lose(since);
             told = Some(since);
@@ -254,6 +257,7 @@ impl Peers {
         self.gone.insert(frame.from.clone(), now.at);
         let Some(peer) = self.others.remove(&frame.from) else { return };
         if peer.last != frame.number {
+            metrics::bus_gaps().of(Gap::Number).inc();
             self.remember(peer.well(self.start));
         }
     }
@@ -292,6 +296,7 @@ impl Peers {
         self.own.back = false;
         self.own.read = false;
         if self.own.lost.is_none() {
+            metrics::bus_gaps().of(Gap::Connection).inc();
             let own = self.own.heard.unwrap_or(self.start).wall;
             let mut first = own;
             for peer in self.others.values_mut() {
@@ -307,6 +312,7 @@ impl Peers {
 
     /// What was heard could not be handed on.
     pub(super) fn overflow(&mut self, now: Moment) {
+        metrics::bus_gaps().of(Gap::Overflow).inc();
         self.untold = Some(earliest(self.untold, now.wall));
     }
 
@@ -321,6 +327,7 @@ impl Peers {
         self.others.retain(|_, peer| {
             let silent = peer.silent(now) > SILENCE;
             if silent && peer.lost.is_none() {
+                metrics::bus_gaps().of(Gap::Silence).inc();
                 let since = peer.well(start);
                 peer.lose(since);
                 told = Some(earliest(told, since));

@@ -23,6 +23,7 @@ use super::script::{self, Call};
 use super::shared::Shared;
 use super::{channel, link};
 use crate::bus::To;
+use crate::metrics;
 use crate::model::NodeId;
 
 /// Envelopes that may wait. More are lost, and their receivers say so.
@@ -270,6 +271,7 @@ impl Publisher {
         let dropped = self.shared.outbox.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             self.failed += dropped;
+            metrics::bus_unsent().add(dropped);
             self.log("the queue is full");
         }
     }
@@ -310,7 +312,9 @@ impl Publisher {
         let whole = answers.len() == commands;
         let first = answers.iter().find_map(|answer| answer.as_ref().err()).map(Error::to_string);
         if let Some(error) = first {
-            self.failed += u64::try_from(if whole { failed } else { commands }).unwrap_or(0);
+            let failed = u64::try_from(if whole { failed } else { commands }).unwrap_or(0);
+            self.failed += failed;
+            metrics::bus_unsent().add(failed);
             self.log(&error);
         }
         if whole && failed < commands { answers } else { Vec::new() }

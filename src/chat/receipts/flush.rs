@@ -12,6 +12,7 @@ use super::{Job, Left, Marks, Sets, Todo};
 use crate::chat::Service;
 use crate::chat::limits::{MAX_RUNS, RECEIPT_GATHER, RECEIPT_GATHER_LARGE};
 use crate::error::{Error, Reason, Result};
+use crate::metrics;
 use crate::model::{ChatId, ChatKind, Run, Seq, SeqSet, SessionId, UserId};
 use crate::proto;
 use crate::store::{Mark, StoreError};
@@ -121,6 +122,7 @@ impl Service {
                 read: read.clone(),
             })
             .collect();
+        metrics::receipts_flush_members().size(ready.len());
         let marked = match self.store.mark(marks).await {
             Ok(marked) => marked,
             Err(error) => return away(ready.into_iter().map(|(_, pending, ..)| pending), &error),

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::super::{AppendError, Appended, Result};
 use super::lane::{Draft, Lane, Part};
 use super::write::{Written, write};
+use crate::metrics::{self, Backend};
 use crate::model::{ChatId, MAX_SEQ, Message, Seq, UserId};
 
 /// A commit that takes longer says nothing of the next one.
@@ -30,7 +31,10 @@ impl Lane {
         if parts.is_empty() {
             return;
         }
+        let messages = parts.iter().map(|part| part.drafts.len()).sum();
         let written = write(&self.db, parts).await;
+        metrics::flush_writes().of(Backend::MongoDb).size(messages);
+        metrics::flush_seconds().of(Backend::MongoDb).took(began.elapsed());
         if written.known {
             self.commit_time = (self.commit_time * 7 + began.elapsed().min(SLOW)) / 8;
         } else {

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use super::queue::{self, Outcome, Queue};
 use super::{BATCH, WRITES_WAITING, failure};
 use crate::clock::{Clock, Timestamp};
+use crate::metrics::{self, Backend};
 use crate::store::{Result, StoreError};
 use crate::vital::{Panicked, Vital, caught};
 
@@ -109,7 +111,10 @@ fn serve(db: &Connection, clock: &dyn Clock, commands: &Receiver<Box<dyn Command
     while let Ok(first) = commands.recv() {
         let mut batch = vec![first];
         batch.extend(commands.try_iter().take(BATCH - 1));
+        let began = Instant::now();
         let lost = transact(db, clock, &mut batch).err();
+        metrics::flush_writes().of(Backend::Sqlite).size(batch.len());
+        metrics::flush_seconds().of(Backend::Sqlite).took(began.elapsed());
         if let Some(error) = &lost {
             tracing::error!(commands = batch.len(), %error, "a transaction was not committed");
         }
