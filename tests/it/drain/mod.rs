@@ -9,3 +9,4 @@ mod rolling;
 
 pub(crate) use balancer::Balancer;
 pub(crate) use crew::{Crew, quiet, report};
+pub(crate) use rolling::{PAUSE, ROUNDS};

@@ -1,0 +1,3 @@
+//! What is deployed around the nodes, as it is in `deploy/`, run for real.
+
+mod proxy;
