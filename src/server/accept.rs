@@ -147,9 +147,15 @@ impl Peer {
         // Frames are small and someone waits for each. It fails on a socket that is gone.
         let _ = stream.set_nodelay(true);
         let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(addr) };
-        let Some(tls) = self.tls.clone() else {
-            return self.serve(stream, info).await;
-        };
+        match self.tls.clone() {
+            None => self.serve(stream, info).await,
+            // Apart, so that a plain connection does not carry the room for this.
+            Some(tls) => Box::pin(self.secure(tls, stream, info)).await,
+        }
+    }
+
+    async fn secure(self, tls: TlsAcceptor, stream: TcpStream, info: TcpConnectInfo) {
+        let addr = info.remote_addr;
         let handshake = timeout(FIRST_REQUEST, tls.accept(stream));
         let shaken = tokio::select! {
             () = self.cut.cancelled() => return,
@@ -157,8 +163,8 @@ impl Peer {
         };
         match shaken {
             Ok(Ok(stream)) => self.serve(stream, info).await,
-            Ok(Err(error)) => tracing::debug!(%addr, %error, "no TLS handshake"),
-            Err(_) => tracing::debug!(%addr, "no TLS handshake in time"),
+            Ok(Err(error)) => tracing::debug!(?addr, %error, "no TLS handshake"),
+            Err(_) => tracing::debug!(?addr, "no TLS handshake in time"),
         }
     }
 

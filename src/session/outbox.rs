@@ -138,8 +138,8 @@ impl Outbox {
     }
 
     /// Waits until the connection is gone.
-    pub(super) async fn gone(&self) {
-        self.0.gone.cancelled().await;
+    pub(super) fn gone(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.gone.clone().cancelled_owned()
     }
 }
 

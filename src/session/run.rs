@@ -1,6 +1,7 @@
 //! The task of one stream.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,13 @@ use crate::wire::{EncodedFrame, Told};
 
 /// How long what is under way when a stream ends may still take.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
+
+/// So much is taken from the inbox before commands get their turn.
+const AT_ONCE: usize = 64;
+
+/// At the latest after this the wall clock is asked whether the token has expired: it may have
+/// been set forward.
+const TOKEN_LOOK: Duration = Duration::from_secs(60);
 
 /// Why a stream ends.
 #[derive(Debug)]
@@ -87,8 +95,6 @@ pub(super) struct Session {
     pub(super) outbox: Outbox,
     pub(super) times: Times,
     leave: Arc<Leave>,
-    /// When the stream ends because the node leaves.
-    turn: Option<Instant>,
     inbox: Option<mpsc::Receiver<Delivery>>,
     commands: Option<CommandStream>,
     heartbeat: Duration,
@@ -107,6 +113,8 @@ pub(super) struct Session {
     pub(super) sends: Sends,
     pub(super) under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
     pub(super) token_expires_at: Timestamp,
+    /// When to look whether it has expired.
+    pub(super) token_due: Instant,
     pub(super) heard: Instant,
     pub(super) said: Instant,
     /// When the next Checkpoint is due; `None`: nothing happened since the last.
@@ -137,6 +145,7 @@ impl Session {
             direct: opening.direct,
             sends: Sends::default(),
             under_way: FuturesUnordered::new(),
+            token_due: token_due(&service, start.token_expires_at.plus(times.token_leeway)),
             token_expires_at: start.token_expires_at,
             heard: now,
             said: now,
@@ -150,7 +159,6 @@ impl Session {
             outbox,
             times,
             leave,
-            turn: None,
             commands,
             heartbeat,
             timeout,
@@ -227,10 +235,33 @@ impl Session {
         drop(self.outbox.push(close_frame(reason, message, after), Weight::Last));
     }
 
+    /// What may end the stream, and the timer, stay over all turns: to wait for them anew each
+    /// turn would cost more than most turns do.
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Delivery>) -> End {
+        let (leave, listener) = (Arc::clone(&self.leave), Arc::clone(&self.listener));
+        let gone = self.outbox.gone();
+        let mut end = pin!(async move {
+            tokio::select! {
+                () = leave.turn(rand::random()) => {
+                    End::Close(CloseReason::ShuttingDown, "this node leaves")
+                }
+                () = gone => End::Gone,
+                () = listener.overflowed() => slow(Queue::Inbox),
+            }
+        });
+        let mut timer = pin!(tokio::time::sleep_until(self.next_due()));
         loop {
-            if let Err(end) = self.step(inbox).await {
+            let done = tokio::select! {
+                end = end.as_mut() => return end,
+                () = timer.as_mut() => self.timer().map(|()| timer.as_mut().reset(self.next_due())),
+                done = self.step(inbox) => done,
+            };
+            if let Err(end) = done {
                 return end;
+            }
+            // What became due later is seen when the timer comes.
+            if self.next_due() < timer.deadline() {
+                timer.as_mut().reset(self.next_due());
             }
         }
     }
@@ -241,40 +272,50 @@ impl Session {
             // Who is not listened to cannot be silent.
             self.heard = Instant::now();
         }
-        let timer = tokio::time::sleep_until(self.next_due());
         tokio::select! {
-            stay = self.leave.stay(rand::random()), if self.turn.is_none() => {
-                self.turn = Some(Instant::now() + stay);
-                Ok(())
-            }
-            () = self.outbox.gone() => Err(End::Gone),
-            () = self.listener.overflowed() => Err(slow(Queue::Inbox)),
             Some(finished) = self.under_way.next() => self.finish(finished),
-            Some(delivery) = inbox.recv() => self.delivered(delivery),
+            Some(delivery) = inbox.recv() => self.all_delivered(delivery, inbox),
             replayed = next_replayed(&mut self.replay, &self.outbox) => self.replayed(replayed),
             command = next_command(&mut self.commands), if reads => self.commanded(command),
-            () = timer => self.timer(),
         }
     }
 
+    /// What else is there comes in the same turn, and so leaves in the same write.
+    fn all_delivered(
+        &mut self,
+        first: Delivery,
+        inbox: &mut mpsc::Receiver<Delivery>,
+    ) -> Result<(), End> {
+        self.delivered(first)?;
+        for _ in 1..AT_ONCE {
+            match inbox.try_recv() {
+                Ok(delivery) => self.delivered(delivery)?,
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
     fn next_due(&self) -> Instant {
-        let until_expiry =
-            until(self.service.clock.now(), self.token_expires_at.plus(self.times.token_leeway));
-        let due = (self.heard + self.timeout)
+        let mut due = (self.heard + self.timeout)
             .min(self.said + self.heartbeat)
             .min(self.compare_due)
-            .min(Instant::now() + until_expiry + Duration::from_millis(1));
-        let checkpoint = self.checkpoint_due.filter(|_| self.replay.is_none());
-        [checkpoint, self.turn].into_iter().flatten().fold(due, Instant::min)
+            .min(self.token_due);
+        if let Some(at) = self.checkpoint_due.filter(|_| self.replay.is_none()) {
+            due = due.min(at);
+        }
+        due
     }
 
     fn timer(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        if self.turn.is_some_and(|turn| now >= turn) {
-            return Err(End::Close(CloseReason::ShuttingDown, "this node leaves"));
-        }
-        if self.token_expires_at.plus(self.times.token_leeway) <= self.service.clock.now() {
+        let expiry = self.token_expires_at.plus(self.times.token_leeway);
+        if expiry <= self.service.clock.now() {
             return Err(End::Close(CloseReason::TokenExpired, "the token has run out"));
+        }
+        if now >= self.token_due {
+            // The wall clock was set back since.
+            self.token_due = token_due(&self.service, expiry);
         }
         if now >= self.heard + self.timeout {
             let excused = self.unheard_until().unwrap_or(self.heard);
@@ -345,6 +386,12 @@ impl Session {
             }
         }
     }
+}
+
+/// When to look whether a token has expired.
+pub(super) fn token_due(service: &Service, expiry: Timestamp) -> Instant {
+    let left = until(service.clock.now(), expiry).min(TOKEN_LOOK);
+    Instant::now() + left + Duration::from_millis(1)
 }
 
 /// The client reads too slowly.

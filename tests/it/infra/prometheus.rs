@@ -1,5 +1,6 @@
 //! A real Prometheus, with the files that deployments run.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +56,10 @@ impl Prometheus {
 
     /// What a query answers; an error is what it says of the query.
     pub(crate) async fn query(&self, expr: &str) -> Result<Vec<Value>, String> {
-        let encoded: String = expr.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = expr.bytes().fold(String::new(), |mut encoded, byte| {
+            write!(encoded, "%{byte:02X}").expect("a String takes all");
+            encoded
+        });
         let text = self.get(&format!("api/v1/query?query={encoded}")).await;
         let answer: Value =
             serde_json::from_str(&text.ok_or("no answer")?).map_err(|error| error.to_string())?;
