@@ -16,5 +16,6 @@ pub mod rpc;
 pub mod server;
 pub mod session;
 pub mod store;
+pub mod trace;
 pub mod vital;
 pub mod wire;

@@ -29,7 +29,9 @@ pub fn init(log: Log) -> Result<(), TryInitError> {
         .with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Human => lines.finish().try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_span_list(false).finish().try_init()
+        }
     }
 }
 

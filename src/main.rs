@@ -14,8 +14,9 @@ use adda::client::terminal;
 use adda::clock::SystemClock;
 use adda::config::args::{ChatArgs, ServeArgs, TokenArgs};
 use adda::config::load::LoadArgs;
-use adda::config::{Cli, Command, Config, EXIT_USAGE, Refused};
+use adda::config::{Cli, Command, Config, EXIT_USAGE, Otlp, Refused};
 use adda::server::{Node, StartError};
+use adda::trace::{self, export::Exporting};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -129,14 +130,30 @@ async fn run(config: Config) -> Result<(), Failure> {
     }
     let stop = CancellationToken::new();
     on_signal(&stop)?;
+    let spans = match &config.otlp {
+        Some(otlp) => Some(export(otlp)?),
+        None => None,
+    };
     let node = Node::start(&config, Arc::new(SystemClock)).await.map_err(|error| match error {
         StartError::Refused(refused) => Failure::Usage(refused),
         other => Failure::Other(other.to_string()),
     })?;
     welcome(&config, node.addr());
-    node.run(stop).await.map_err(|crash| Failure::Other(crash.to_string()))?;
+    let end = node.run(stop).await;
+    if let Some(spans) = spans {
+        spans.close().await;
+    }
+    end.map_err(|crash| Failure::Other(crash.to_string()))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Spans go to the collector from now on.
+fn export(otlp: &Otlp) -> Result<Exporting, Failure> {
+    let Otlp { url, share } = otlp;
+    tracing::info!(url, share, "spans go to a collector");
+    trace::export::open(url, *share, Arc::new(SystemClock))
+        .map_err(|error| Failure::Other(error.to_string()))
 }
 
 /// What a person wants to see who has just started it.

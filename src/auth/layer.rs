@@ -12,7 +12,8 @@ use tower::{Layer, Service};
 
 use super::{Caller, Verifier};
 use crate::error::{Error, Reason, Result};
-use crate::wire::{RequestId, status};
+use crate::trace::TraceId;
+use crate::wire::status;
 
 /// Whoever asks may know whether the server is well, and what it speaks.
 const OPEN: [&str; 3] = [
@@ -79,7 +80,7 @@ where
                     inner.call(request).await
                 }
                 Err(error) => {
-                    let id = RequestId::of(request.extensions());
+                    let id = TraceId::of(request.extensions());
                     Ok(status(&error, id).into_http())
                 }
             }

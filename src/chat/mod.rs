@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -135,7 +136,7 @@ impl Service {
 
     /// Runs something until the service stops.
     fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(self.until_stopped(work));
+        self.tasks.spawn(self.until_stopped(work).in_current_span());
     }
 
     fn until_stopped(

@@ -14,6 +14,7 @@ use crate::metrics::{self, Via};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
+use crate::trace;
 use crate::wire;
 
 /// What a client wants to send.
@@ -86,7 +87,7 @@ impl Service {
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
         let user = user.clone();
-        self.tasks.spawn(async move {
+        self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
             if matches!(appended, Err(AppendError::NotMember)) {
                 // The list this node held was out of date.
@@ -97,9 +98,9 @@ impl Service {
             drop(answer.send(appended.map_err(Error::from)));
             if let Some(message) = message {
                 service.typing_ends(message.chat, &user);
-                service.tell_of_message(&message).await;
+                trace::step("tell", service.tell_of_message(&message)).await;
             }
-        });
+        }));
         Ok(Submitted { id, outcome })
     }
 

@@ -49,6 +49,15 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub admin_listen: Option<std::net::SocketAddr>,
 
+    /// Sends spans to this collector, OTLP by gRPC: http://127.0.0.1:4317. Unset: none are made.
+    #[arg(long, env = "ADDA_OTLP", value_name = "URL")]
+    pub otlp: Option<String>,
+
+    /// Which share of calls and streams is recorded, 0 to 1. A caller that sends `traceparent`
+    /// decides for itself.
+    #[arg(long, env = "ADDA_OTLP_SAMPLE", value_name = "SHARE", default_value = "0.01")]
+    pub otlp_sample: f64,
+
     /// What must last: sqlite:PATH, or mongodb://HOST/DATABASE (a replica set; without a path
     /// the database is `adda`). MONGODB_URI sets it too, after ADDA_STORE [default:
     /// sqlite:adda.db]

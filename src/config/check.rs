@@ -54,6 +54,7 @@ impl Config {
         Ok(Self {
             listen: args.listen,
             admin_listen: operator::admin(args)?,
+            otlp: operator::otlp(args)?,
             store,
             bus,
             tokens,

@@ -35,6 +35,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where operators ask for metrics; `None`: nowhere.
     pub admin_listen: Option<SocketAddr>,
+    /// Where spans go; `None`: nowhere.
+    pub otlp: Option<Otlp>,
     /// The store.
     pub store: Url,
     /// The bus.
@@ -94,6 +96,15 @@ pub struct Log {
     pub format: LogFormat,
     /// How much.
     pub level: LogLevel,
+}
+
+/// Where spans go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Otlp {
+    /// A collector that takes OTLP by gRPC.
+    pub url: String,
+    /// Of traces that begin here, the share that is recorded.
+    pub share: f64,
 }
 
 /// How long what takes.

@@ -18,12 +18,14 @@ use prometheus_client::registry::{Registry, Unit};
 mod instruments;
 mod labels;
 mod process;
+mod reasons;
 
 pub use instruments::{By, Counter, Entered, Gauge, Histogram, Instrument, Meter};
 pub use labels::{
-    Answer, Backend, Build, Command, Direction, Dropped, Ending, Envelope, Gap, Labels, Method,
-    Operation, Outcome, Part, Queue, Stream, Via, Went,
+    Answer, Backend, Build, Command, Direction, Dropped, Envelope, Gap, Labels, Method, Operation,
+    Part, Queue, Stream, Via, Went,
 };
+pub use reasons::{Ending, Outcome};
 
 use crate::proto::ResumeOutcome;
 

@@ -20,7 +20,8 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{ChatKind, DeviceId};
 use crate::proto::{self, connect_request::Command};
 use crate::session::{self, Commands, Frames, Sessions};
-use crate::wire::{self, RequestId};
+use crate::trace::Trace;
+use crate::wire;
 
 /// The service as tonic calls it.
 pub struct Door {
@@ -34,23 +35,27 @@ impl Door {
         Self { service, sessions }
     }
 
-    /// Who calls, and what the call is called in the log.
-    async fn caller<T>(&self, request: &Request<T>) -> Result<(Caller, RequestId), Status> {
-        let id = RequestId::of(request.extensions());
+    /// Who calls, and what the call is followed by.
+    async fn caller<T>(&self, request: &Request<T>) -> Result<(Caller, Trace), Status> {
+        let trace = Trace::of(request.extensions());
         let Some(caller) = request.extensions().get::<Caller>().cloned() else {
             let error = Error::new(Reason::TokenMissing, "no `authorization: Bearer …`");
-            return Err(wire::status(&error, id));
+            return Err(wire::status(&error, trace.id()));
         };
         let (name, picture) = (caller.name.as_deref(), caller.picture.as_deref());
         self.service.meet(&caller.user, name, picture, caller.issued_at).await;
-        Ok((caller, id))
+        Ok((caller, trace))
     }
 }
 
 /// What every call does around its one line.
 macro_rules! call {
-    ($door:expr, $request:expr, |$caller:ident, $body:ident| $answer:expr) => {{
-        let ($caller, id) = $door.caller(&$request).await?;
+    ($door:expr, $request:expr, |$caller:ident, $body:ident| $answer:expr) => {
+        call!($door, $request, |$caller, $body, _trace| $answer)
+    };
+    ($door:expr, $request:expr, |$caller:ident, $body:ident, $trace:ident| $answer:expr) => {{
+        let ($caller, $trace) = $door.caller(&$request).await?;
+        let id = $trace.id();
         let $body = $request.into_inner();
         let answer: Result<_> = async { Ok($answer) }.await;
         answer.map(Response::new).map_err(|error| wire::status(&error, id))
@@ -80,10 +85,11 @@ impl ChatService for Door {
         &self,
         request: Request<Streaming<proto::ConnectRequest>>,
     ) -> Answer<Self::ConnectStream> {
-        call!(self, request, |caller, commands| {
+        call!(self, request, |caller, commands, trace| {
             let mut commands = commands;
             let hello = first_command(&mut commands).await?;
-            self.sessions.open(caller, hello, Commands::Connect(commands.boxed())).await?
+            let commands = Commands::Connect(commands.boxed());
+            self.sessions.open(caller, hello, commands, trace).await?
         })
     }
 
@@ -91,9 +97,9 @@ impl ChatService for Door {
         &self,
         request: Request<proto::SubscribeRequest>,
     ) -> Answer<Self::SubscribeStream> {
-        call!(self, request, |caller, body| {
+        call!(self, request, |caller, body, trace| {
             let hello = body.hello.ok_or_else(|| missing("hello"))?;
-            self.sessions.open(caller, hello, Commands::Subscribe).await?
+            self.sessions.open(caller, hello, Commands::Subscribe, trace).await?
         })
     }
 

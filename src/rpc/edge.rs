@@ -1,6 +1,6 @@
 //! What every gRPC call passes on its way in and out.
 //!
-//! In: it gets a [`RequestId`] and a time limit. Out: a Status that was not made by us (tonic's
+//! In: it gets a [`Trace`] and a time limit. Out: a Status that was not made by us (tonic's
 //! own, of a request it could not take) gets the code and the details of the contract, so that
 //! none leaves without a reason. A Status that comes before the first message of a stream, or
 //! in place of an answer, is in the headers of the response, which is where this looks; what
@@ -18,13 +18,15 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::error::{Error, Reason};
 use crate::metrics::{self, Method, Outcome};
 use crate::proto;
+use crate::trace::{self, Trace, TraceId};
 use crate::vital::guarded;
-use crate::wire::status::{RequestId, status};
+use crate::wire::status;
 
 /// No call waits longer for its answer, or for the first of a stream; and none that was begun
 /// and not finished by its client holds its place longer.
@@ -35,7 +37,7 @@ pub const CALL_LIMIT: Duration = Duration::from_secs(30);
 pub struct EdgeLayer(Arc<dyn Clock>);
 
 impl EdgeLayer {
-    /// Draws the ids of requests from this clock.
+    /// Draws the ids of traces from this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self(clock)
     }
@@ -74,31 +76,44 @@ where
         if request.uri().path().starts_with("/grpc.") {
             return Box::pin(self.inner.call(request));
         }
-        let id = RequestId::new(&*self.clock);
-        request.extensions_mut().insert(id);
         let method = Method::of_path(request.uri().path());
-        let began = Instant::now();
+        let trace = Trace::begin(request.headers(), method.name(), &*self.clock);
+        request.extensions_mut().insert(trace.clone());
+        // Always there, so that whatever is logged of this call can be found by what it is told.
+        let span = tracing::error_span!("call", trace_id = %trace.id(), method = method.name());
         let limit = client_limit(request.headers()).unwrap_or(CALL_LIMIT).min(CALL_LIMIT);
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        let call = guarded(async move { inner.call(request).await });
-        Box::pin(async move {
-            let response = match tokio::time::timeout(limit, call).await {
-                Ok(Ok(Ok(response))) => explained(response, id),
-                Ok(Ok(Err(never))) => match never {},
-                Ok(Err(panicked)) => failed(&Error::internal(panicked), id),
-                Err(_) => {
-                    failed(&Error::new(Reason::TimedOut, "not done within the time given"), id)
-                }
-            };
-            metrics::calls().of((method, outcome(&response))).inc();
-            metrics::call_seconds().of(method).took(began.elapsed());
-            Ok(response)
-        })
+        let call = async move { inner.call(request).await };
+        Box::pin(async move { Ok(answer(call, limit, method, trace).await) }.instrument(span))
     }
 }
 
-fn failed(error: &Error, id: RequestId) -> Response<Body> {
+/// Waits for the answer, sees to it that it is one of the contract, and counts it.
+async fn answer(
+    call: impl Future<Output = Result<Response<Body>, Infallible>>,
+    limit: Duration,
+    method: Method,
+    trace: Trace,
+) -> Response<Body> {
+    let (began, id) = (Instant::now(), trace.id());
+    let call = guarded(trace::within(trace.span(), call));
+    let mut response = match tokio::time::timeout(limit, call).await {
+        Ok(Ok(Ok(response))) => explained(response, id),
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(panicked)) => failed(&Error::internal(panicked), id),
+        Err(_) => failed(&Error::new(Reason::TimedOut, "not done within the time given"), id),
+    };
+    response.headers_mut().insert(trace::HEADER, id.header());
+    let (outcome, took) = (outcome(&response), began.elapsed());
+    metrics::calls().of((method, outcome)).inc();
+    metrics::call_seconds().of(method).took(took);
+    trace.end(outcome);
+    tracing::debug!(outcome = outcome.name(), ?took, "answered");
+    response
+}
+
+fn failed(error: &Error, id: TraceId) -> Response<Body> {
     status(error, id).into_http()
 }
 
@@ -113,7 +128,7 @@ fn outcome(response: &Response<Body>) -> Outcome {
 }
 
 /// Gives a Status that has no reason the one of the contract.
-fn explained(mut response: Response<Body>, id: RequestId) -> Response<Body> {
+fn explained(mut response: Response<Body>, id: TraceId) -> Response<Body> {
     let Some(given) = Status::from_header_map(response.headers()) else { return response };
     if given.code() == Code::Ok || given.get_details_error_info().is_some() {
         return response;
@@ -178,7 +193,7 @@ mod tests {
         F: Fn() -> BoxFuture<'static, Response<Body>> + Clone + Send + 'static,
     {
         let inner = tower::service_fn(move |request: Request<Body>| {
-            assert!(request.extensions().get::<RequestId>().is_some());
+            assert!(request.extensions().get::<Trace>().is_some());
             let answer = answer.clone();
             async move { Ok::<_, Infallible>(answer().await) }
         });
@@ -214,7 +229,8 @@ mod tests {
 
     #[tokio::test]
     async fn ours_stays_as_it_is() {
-        let ours = || status(&Error::chat_not_found(), RequestId(uuid::Uuid::nil()));
+        let id = TraceId::new(&SystemClock);
+        let ours = move || status(&Error::chat_not_found(), id);
         let got =
             call(Request::new(Body::empty()), move || async move { ours().into_http() }.boxed())
                 .await;

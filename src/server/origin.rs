@@ -33,7 +33,8 @@ pub(super) fn guard(app: Router, config: &Config) -> Router {
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(
-            ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(HeaderName::from_static),
+            ["grpc-status", "grpc-message", "grpc-status-details-bin", "adda-trace-id"]
+                .map(HeaderName::from_static),
         )
         .max_age(MAX_AGE);
     app.layer(cors).layer(from_fn_with_state(origins, gate))

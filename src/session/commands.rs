@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use super::run::{End, Session};
+use super::end::End;
+use super::run::Session;
 use super::sends::Outcome;
 use crate::chat::access::chat_id;
 use crate::chat::limits::MAX_CLIENT_ID_CHARS;
@@ -17,7 +18,8 @@ use crate::metrics::{self, Command as Kind};
 use crate::model::{ChatId, MessageId};
 use crate::proto::connect_request::Command;
 use crate::proto::{self, CloseReason, ack, server_frame::Frame};
-use crate::wire::{self, RequestId, stream_error};
+use crate::trace;
+use crate::wire::{self, stream_error};
 
 /// What has come to its end beside the task.
 pub(super) enum Finished {
@@ -124,8 +126,9 @@ impl Session {
         let service = Arc::clone(&self.service);
         let user = self.listener.who.user.clone();
         let chat = draft.chat_id.clone();
+        let span = self.trace.step(Kind::MessageSend.name());
         let mut check = async move {
-            let came = service.submit(&user, draft).await;
+            let came = trace::within(span, service.submit(&user, draft)).await;
             Finished::Checked { chat, came }
         }
         .boxed();
@@ -213,8 +216,13 @@ impl Session {
         kind: Kind,
         command: impl Future<Output = Result<Came>> + Send + 'static,
     ) -> Result<(), End> {
-        let mut command =
-            async move { Finished::Command { ack_id, kind, came: command.await } }.boxed();
+        let span = self.trace.step(kind.name());
+        let mut command = async move {
+            let came = trace::within(span.clone(), command).await;
+            trace::note(span.as_ref(), Reason::outcome(&came));
+            Finished::Command { ack_id, kind, came }
+        }
+        .boxed();
         if let Some(finished) = (&mut command).now_or_never() {
             self.finish(finished)
         } else {
@@ -302,10 +310,7 @@ impl Session {
         let result = match came {
             Ok(_) if ack_id.is_empty() => return Ok(()),
             Ok(result) => result,
-            Err(error) => {
-                let id = RequestId::new(&*self.service.clock);
-                ack::Result::Error(stream_error(&error, id))
-            }
+            Err(error) => ack::Result::Error(stream_error(&error, self.trace.id())),
         };
         self.say(Frame::Ack(proto::Ack { ack_id, result: Some(result) }))
     }

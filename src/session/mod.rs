@@ -12,6 +12,7 @@ use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::auth::{Caller, Verifier};
 use crate::bus::{Found, Place};
@@ -28,9 +29,11 @@ use crate::error::{Error, Reason, Result};
 use crate::metrics;
 use crate::model::{DeviceId, SessionId};
 use crate::proto::{self, server_frame::Frame};
+use crate::trace::Trace;
 use crate::wire::{self, EncodedFrame};
 
 mod commands;
+mod end;
 mod leave;
 mod outbox;
 mod run;
@@ -125,6 +128,7 @@ impl Sessions {
         caller: Caller,
         hello: proto::Hello,
         commands: Commands,
+        trace: Trace,
     ) -> Result<Frames> {
         if self.leave.has_begun() {
             return Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"));
@@ -158,10 +162,11 @@ impl Sessions {
             outbox,
             opening,
             commands,
+            trace: trace.opened(),
             token_expires_at: caller.expires_at,
         });
         entered.runs = true;
-        self.tasks.spawn(session.run());
+        self.tasks.spawn(session.run().in_current_span());
         Ok(frames)
     }
 

@@ -9,8 +9,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::commands::Finished;
+use super::end::{End, slow};
 use super::leave::{Leave, come_back_after};
 use super::sends::Sends;
 use super::{Commands, Outbox, Times, Weight, close_frame, until};
@@ -23,9 +25,10 @@ use crate::chat::limits::{
 use crate::chat::position::Position;
 use crate::chat::replay::{self, Broken, Lacks, Opening};
 use crate::clock::Timestamp;
-use crate::metrics::{self, Ending, Queue, Stream};
+use crate::metrics::{self, Queue, Stream};
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
+use crate::trace::Trace;
 use crate::vital::guarded;
 use crate::wire::{EncodedFrame, Told};
 
@@ -39,30 +42,6 @@ const AT_ONCE: usize = 64;
 /// been set forward.
 const TOKEN_LOOK: Duration = Duration::from_secs(60);
 
-/// Why a stream ends.
-#[derive(Debug)]
-pub(super) enum End {
-    /// With a last frame.
-    Close(CloseReason, &'static str),
-    /// The client has ended its side: what is under way is answered.
-    Finished,
-    /// The connection is gone.
-    Gone,
-    /// With a last frame: serving it panicked.
-    Panicked,
-}
-
-impl End {
-    fn counted(&self) -> Ending {
-        match self {
-            Self::Close(reason, _) => Ending::closed(*reason),
-            Self::Finished => Ending::FINISHED,
-            Self::Gone => Ending::GONE,
-            Self::Panicked => Ending::closed(CloseReason::Internal),
-        }
-    }
-}
-
 /// What a stream begins with.
 pub(super) struct Start {
     pub(super) service: Arc<Service>,
@@ -74,6 +53,7 @@ pub(super) struct Start {
     pub(super) outbox: Outbox,
     pub(super) opening: Opening,
     pub(super) commands: Commands,
+    pub(super) trace: Trace,
     pub(super) token_expires_at: Timestamp,
 }
 
@@ -122,6 +102,8 @@ pub(super) struct Session {
     pub(super) compare_due: Instant,
     /// Of the Hello's Ready and the first Checkpoint.
     pub(super) was_caught_up: bool,
+    /// By which the log, errors and spans of this stream are found.
+    pub(super) trace: Trace,
 }
 
 impl Session {
@@ -152,6 +134,7 @@ impl Session {
             checkpoint_due: None,
             compare_due: now + COMPARE_EVERY + spread,
             was_caught_up: false,
+            trace: start.trace,
             inbox: Some(inbox),
             service,
             verifier,
@@ -175,7 +158,7 @@ impl Session {
         } else {
             let (service, user) = (Arc::clone(&self.service), self.listener.who.user.clone());
             let reading = service.replay(user, lacks, to.clone());
-            self.service.tasks.spawn(replay::read(reading, to));
+            self.service.tasks.spawn(replay::read(reading, to).in_current_span());
         }
         self.replay = Some(Replay { from, caught_up, events: 0 });
     }
@@ -209,7 +192,7 @@ impl Session {
             let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
             async move { service.depart(&listener).await }
         };
-        self.service.departures.spawn(departs);
+        self.service.departures.spawn(departs.in_current_span());
         self.say_last(&end);
         self.outbox.finish();
         tokio::select! {
@@ -392,12 +375,6 @@ impl Session {
 pub(super) fn token_due(service: &Service, expiry: Timestamp) -> Instant {
     let left = until(service.clock.now(), expiry).min(TOKEN_LOOK);
     Instant::now() + left + Duration::from_millis(1)
-}
-
-/// The client reads too slowly.
-pub(super) fn slow(full: Queue) -> End {
-    metrics::overflows().of(full).inc();
-    End::Close(CloseReason::SlowConsumer, "the client reads too slowly")
 }
 
 /// What a replay brings next, once there is room for it; `None`: it has come to its end.

@@ -156,9 +156,11 @@ impl Sends {
             && matches!(first.state, State::Done(_))
         {
             let Waiting { ack_id, came, state, .. } = line.sends.pop_front()?;
-            metrics::send_seconds().of(Via::Stream).took(came.elapsed());
             self.count -= 1;
             if let State::Done(outcome) = state {
+                if outcome.is_ok() {
+                    metrics::send_seconds().of(Via::Stream).took(came.elapsed());
+                }
                 return Some(Next::Ack(ack_id, outcome));
             }
         }

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::Weight;
-use super::run::{End, Session, slow};
+use super::end::{End, slow};
+use super::run::Session;
 use super::sends::Next;
 use crate::chat::hub::{Delivery, SessionCommand};
 use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};
@@ -188,11 +191,14 @@ impl Session {
             return;
         }
         let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
-        self.service.tasks.spawn(async move {
-            if let Err(error) = service.show_online_peers(&listener, &direct).await {
-                tracing::warn!(%error, "cannot tell a stream who is online");
+        self.service.tasks.spawn(
+            async move {
+                if let Err(error) = service.show_online_peers(&listener, &direct).await {
+                    tracing::warn!(%error, "cannot tell a stream who is online");
+                }
             }
-        });
+            .in_current_span(),
+        );
     }
 
     /// Looks in the store for what this stream was not told. What happens meanwhile waits.
@@ -211,7 +217,7 @@ impl Session {
         let user = self.listener.who.user.clone();
         let service = Arc::clone(&self.service);
         let look = service.compare(user, self.position.clone(), changes, to.clone());
-        self.service.tasks.spawn(replay::read(look, to));
+        self.service.tasks.spawn(replay::read(look, to).in_current_span());
         self.resume_from(from);
     }
 
@@ -219,11 +225,14 @@ impl Session {
         let listener = Arc::clone(&self.listener);
         self.service.hub.join_screen(chat, &mut self.joined, &listener);
         let service = Arc::clone(&self.service);
-        self.service.tasks.spawn(async move {
-            if let Err(error) = service.show_online_in(&listener, chat).await {
-                tracing::debug!(%error, "cannot tell a stream who is online in a chat");
+        self.service.tasks.spawn(
+            async move {
+                if let Err(error) = service.show_online_in(&listener, chat).await {
+                    tracing::debug!(%error, "cannot tell a stream who is online in a chat");
+                }
             }
-        });
+            .in_current_span(),
+        );
     }
 
     pub(super) fn leave(&mut self, chat: ChatId) {
@@ -238,12 +247,15 @@ impl Session {
         }
         let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
         let joined = self.joined.clone();
-        self.service.tasks.spawn(async move {
-            service.change_ground(&listener).await;
-            if let Err(error) = service.show_presence_anew(&listener, &joined).await {
-                tracing::warn!(%error, "cannot tell a stream who is online");
+        self.service.tasks.spawn(
+            async move {
+                service.change_ground(&listener).await;
+                if let Err(error) = service.show_presence_anew(&listener, &joined).await {
+                    tracing::warn!(%error, "cannot tell a stream who is online");
+                }
             }
-        });
+            .in_current_span(),
+        );
     }
 }
 

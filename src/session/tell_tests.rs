@@ -17,6 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Cli, Command, Config};
 use crate::error::Error;
 use crate::model::{DeviceId, SessionId, UserId};
+use crate::trace::{Trace, TraceId};
 use crate::vital::Vital;
 use crate::wire::EncodedFrame;
 
@@ -83,6 +84,7 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
             direct: Vec::new(),
         },
         commands: Commands::Subscribe,
+        trace: Trace::unrecorded(TraceId::new(&*clock)),
         token_expires_at: clock.now().plus(LONG),
     });
     session.replayed(None).unwrap();

@@ -13,6 +13,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::metrics::{self, Answer, Operation};
 use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
+use crate::trace;
 
 /// Asks another store, changes nothing, and records how it did.
 pub struct Measured(Arc<dyn Store>);
@@ -26,10 +27,14 @@ impl Measured {
 
 async fn timed<T>(operation: Operation, asked: impl Future<Output = Result<T>>) -> Result<T> {
     let began = Instant::now();
-    let answer = asked.await;
+    let answer = trace::within(step(operation), asked).await;
     let outcome = answer.as_ref().map_or_else(answer_of, |_| Answer::Ok);
     metrics::store_seconds().of((operation, outcome)).took(began.elapsed());
     answer
+}
+
+fn step(operation: Operation) -> Option<trace::Span> {
+    trace::Span::current().map(|span| span.step(format!("store.{}", operation.name())))
 }
 
 fn answer_of(error: &StoreError) -> Answer {
@@ -53,9 +58,11 @@ impl Store for Measured {
     // The call itself puts the message in its place: it is made now, and only then waited for.
     fn append(&self, message: NewMessage) -> BoxFuture<'static, Result<Appended, AppendError>> {
         let began = Instant::now();
-        let appending = self.0.append(message);
+        let span = step(Operation::Append);
+        let appending = trace::enter(span.as_ref(), || self.0.append(message));
         Box::pin(async move {
             let appended = appending.await;
+            drop(span);
             let answer = answer_of_append(&appended);
             metrics::store_seconds().of((Operation::Append, answer)).took(began.elapsed());
             if appended.as_ref().is_ok_and(|appended| appended.duplicate) {
@@ -151,6 +158,14 @@ impl Store for Measured {
 
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>> {
         timed(Operation::Memberships, self.0.memberships(user)).await
+    }
+
+    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
+        timed(Operation::ChatsOf, self.0.chats_of(user)).await
+    }
+
+    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
+        timed(Operation::Places, self.0.places(user, chats)).await
     }
 
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {

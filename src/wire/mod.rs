@@ -14,7 +14,7 @@ mod frame;
 pub mod status;
 
 pub use frame::{EncodedFrame, Told, event_frame};
-pub use status::{RequestId, status, stream_error};
+pub use status::{status, stream_error};
 
 /// A time as protobuf has it.
 pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {

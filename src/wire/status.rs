@@ -10,36 +10,13 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
-use uuid::Uuid;
 
-use crate::clock::Clock;
 use crate::error::{Error, Reason};
 use crate::proto;
+use crate::trace::TraceId;
 
 /// `ErrorInfo.domain` of all our errors.
 pub const DOMAIN: &str = "adda";
-
-/// What a client names when it asks the operator, and what the log calls it too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId(pub Uuid);
-
-impl RequestId {
-    /// Another one.
-    pub fn new(clock: &dyn Clock) -> Self {
-        Self(clock.new_id())
-    }
-
-    /// The one that [`edge`](crate::rpc::edge) gave this call; nil only where the layer is missing.
-    pub fn of(extensions: &http::Extensions) -> Self {
-        extensions.get().copied().unwrap_or(Self(Uuid::nil()))
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.simple().fmt(f)
-    }
-}
 
 impl Reason {
     /// The `google.rpc.Code` that the contract gives each reason, in brackets in `error.proto`.
@@ -75,8 +52,8 @@ impl Reason {
 }
 
 /// A Status for a call that failed.
-pub fn status(error: &Error, id: RequestId) -> Status {
-    log(error, id);
+pub fn status(error: &Error, id: TraceId) -> Status {
+    log(error);
     let metadata: HashMap<String, String> = metadata(error).collect();
     let mut details = ErrorDetails::with_error_info(error.reason.name(), DOMAIN, metadata);
     if error.reason == Reason::FieldInvalid || !error.field.is_empty() {
@@ -90,8 +67,8 @@ pub fn status(error: &Error, id: RequestId) -> Status {
 }
 
 /// The same for a command of a stream.
-pub fn stream_error(error: &Error, id: RequestId) -> proto::Error {
-    log(error, id);
+pub fn stream_error(error: &Error, id: TraceId) -> proto::Error {
+    log(error);
     proto::Error {
         code: error.reason.code() as i32,
         reason: error.reason.proto().into(),
@@ -114,17 +91,15 @@ fn duration(of: Duration) -> prost_types::Duration {
     }
 }
 
-/// Logs what is the server's fault.
-fn log(error: &Error, id: RequestId) {
+/// Logs what is the server's fault; what is the client's where each call is logged. The log's
+/// span of the call or stream holds the id.
+fn log(error: &Error) {
     let cause = error.source.as_deref().map(|source| Causes(source)).map(tracing::field::display);
+    let (reason, message) = (error.reason.name(), &error.message);
     match error.reason {
-        Reason::Internal => {
-            tracing::error!(request_id = %id, cause, "a call failed: {}", error.message);
-        }
-        Reason::StoreUnavailable => {
-            tracing::warn!(request_id = %id, cause, "a call failed: {}", error.message);
-        }
-        _ => {}
+        Reason::Internal => tracing::error!(reason, cause, "failed: {message}"),
+        Reason::StoreUnavailable => tracing::warn!(reason, cause, "failed: {message}"),
+        _ => tracing::debug!(reason, "refused"),
     }
 }
 
@@ -221,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_status_says_what_the_stream_says() {
-        let id = RequestId::new(&SystemClock);
+        let id = TraceId::new(&SystemClock);
         let mut error = Error::over_limit("text", 8192, "bytes");
         error.retry_after = Some(Duration::from_millis(1500));
         let status = status(&error, id);
@@ -245,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_never_sent() {
-        let id = RequestId::new(&SystemClock);
+        let id = TraceId::new(&SystemClock);
         let error = Error::internal("a cause with a secret");
         let sent = format!("{:?} {:?}", status(&error, id), stream_error(&error, id));
         assert!(!sent.contains("secret"), "{sent}");

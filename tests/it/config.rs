@@ -53,6 +53,10 @@ fn wrong_values_are_refused_by_name() {
         (&["--admin-listen", "localhost"], "--admin-listen"),
         (&["--listen", "127.0.0.1:8080", "--admin-listen", "127.0.0.1:8080"], "--admin-listen"),
         (&["--listen", "127.0.0.1:8080", "--admin-listen", "0.0.0.0:8080"], "--admin-listen"),
+        (&["--otlp", "localhost:4317"], "--otlp"),
+        (&["--otlp", "http://127.0.0.1:4317/v1/traces"], "--otlp"),
+        (&["--otlp-sample", "2"], "--otlp-sample"),
+        (&["--otlp-sample", "often"], "--otlp-sample"),
         (&["--no-such-flag"], "--no-such-flag"),
     ] {
         let secret = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");

@@ -10,32 +10,39 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
     ("vital", &[]),
     // Recorded into from everywhere; knows the names of the contract alone.
     ("metrics", &["proto"]),
-    ("store", &["clock", "metrics", "model", "vital"]),
+    ("trace", &["clock", "metrics"]),
+    ("store", &["clock", "metrics", "model", "trace", "vital"]),
     ("bus", &["clock", "metrics", "model", "vital"]),
     // The one road from what fails below to what a client sees.
     ("error", &["metrics", "proto", "store"]),
-    ("wire", &["clock", "error", "model", "proto"]),
-    ("chat", &["bus", "clock", "error", "metrics", "model", "proto", "store", "vital", "wire"]),
+    ("wire", &["clock", "error", "model", "proto", "trace"]),
+    (
+        "chat",
+        &["bus", "clock", "error", "metrics", "model", "proto", "store", "trace", "vital", "wire"],
+    ),
     // Its places and its tokens are all it has of the bus and of the door.
     (
         "session",
-        &["auth", "bus", "chat", "clock", "error", "metrics", "model", "proto", "vital", "wire"],
+        &[
+            "auth", "bus", "chat", "clock", "error", "metrics", "model", "proto", "trace", "vital",
+            "wire",
+        ],
     ),
     (
         "rpc",
         &[
-            "auth", "chat", "clock", "error", "metrics", "model", "proto", "session", "vital",
-            "wire",
+            "auth", "chat", "clock", "error", "metrics", "model", "proto", "session", "trace",
+            "vital", "wire",
         ],
     ),
-    ("auth", &["clock", "config", "error", "model", "wire"]),
+    ("auth", &["clock", "config", "error", "model", "trace", "wire"]),
     // The client's options are checked as the server's are.
     ("config", &["client", "model"]),
     ("logging", &["config", "metrics"]),
@@ -50,12 +57,13 @@ const ROOMS: [(&str, &[&str]); 17] = [
 ];
 
 /// The rooms in which each of these may be named. A client has a disk of its own.
-const FOREIGN: [(&str, &[&str]); 5] = [
+const FOREIGN: [(&str, &[&str]); 6] = [
     ("mongodb::", &["store/mongo"]),
     ("rusqlite::", &["store/sqlite", "client"]),
     ("fred::", &["bus/redis"]),
     ("axum::", &["server"]),
     ("hyper", &["server"]),
+    ("opentelemetry", &["trace"]),
 ];
 
 /// All sources, by path from `src`.

@@ -13,6 +13,7 @@ mod house;
 mod infra;
 mod logs;
 mod mongo;
+mod operator;
 mod store;
 mod talk;
 mod world;

@@ -16,6 +16,7 @@ use super::lane::{Draft, Lane, Part};
 use super::write::{Written, write};
 use crate::metrics::{self, Backend};
 use crate::model::{ChatId, MAX_SEQ, Message, Seq, UserId};
+use crate::trace;
 
 /// A commit that takes longer says nothing of the next one.
 const SLOW: Duration = Duration::from_millis(100);
@@ -32,6 +33,9 @@ impl Lane {
             return;
         }
         let messages = parts.iter().map(|part| part.drafts.len()).sum();
+        let drafts = parts.iter().flat_map(|part| &part.drafts);
+        let waiting = drafts.filter_map(|draft| draft.pending.span.as_ref());
+        let _span = trace::flush(Backend::MongoDb, messages, waiting);
         let written = write(&self.db, parts).await;
         metrics::flush_writes().of(Backend::MongoDb).size(messages);
         metrics::flush_seconds().of(Backend::MongoDb).took(began.elapsed());

@@ -18,6 +18,7 @@ use super::failure::{broken, unavailable};
 use super::queue::{ChatQueue, Outcome, PATIENCE, Pending};
 use super::schema::Db;
 use crate::model::{ChatId, Seq};
+use crate::trace::Span;
 use crate::vital::Vital;
 
 /// Lanes of a node. More of them share the work no better: mongod bills commands.
@@ -95,10 +96,12 @@ impl Lanes {
         let inlets = self.inlets.lock();
         let lane = inlets.get((chat % LANES as u128) as usize);
         let lane = lane.ok_or_else(|| unavailable("the store is closed"))?;
-        lane.try_send(Pending { new, deadline, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => unavailable("the lane has ended"),
-        })?;
+        lane.try_send(Pending { new, deadline, reply, span: Span::current() }).map_err(
+            |error| match error {
+                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+                mpsc::error::TrySendError::Closed(_) => unavailable("the lane has ended"),
+            },
+        )?;
         Ok(answer)
     }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::{AppendError, Appended, NewMessage};
 use super::failure::unavailable;
 use crate::model::{NoteKind, Seq};
+use crate::trace::Span;
 
 /// How long an append may take in all.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
@@ -25,6 +26,8 @@ pub(super) struct Pending {
     pub(super) new: NewMessage,
     pub(super) deadline: Instant,
     pub(super) reply: oneshot::Sender<Outcome>,
+    /// What waits for it, where that is recorded.
+    pub(super) span: Option<Span>,
 }
 
 impl Pending {

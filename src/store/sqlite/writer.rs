@@ -18,6 +18,7 @@ use super::{BATCH, WRITES_WAITING, failure};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::{self, Backend};
 use crate::store::{Result, StoreError};
+use crate::trace::{self, Span};
 use crate::vital::{Panicked, Vital, caught};
 
 /// The near end of the writer thread.
@@ -56,7 +57,8 @@ impl Writer {
         W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
     {
         let (to, from) = oneshot::channel();
-        let command = Box::new(Asked { work: Some(work), outcome: None, to });
+        let command =
+            Box::new(Asked { work: Some(work), outcome: None, to, span: Span::current() });
         let outcome: Outcome<T, E> = self.0.push(command).map(|()| from);
         queue::outcome(outcome)
     }
@@ -72,6 +74,9 @@ trait Command: Send {
     /// Does it. False: what it did is to be undone.
     fn run(&mut self, db: &Connection, now: Timestamp) -> bool;
 
+    /// What waits for it, where that is recorded.
+    fn span(&self) -> Option<&Span>;
+
     /// Answers who asked: with the outcome, or with why the transaction was not committed.
     fn answer(self: Box<Self>, lost: Option<&StoreError>);
 }
@@ -80,6 +85,8 @@ struct Asked<T, E, W> {
     work: Option<W>,
     outcome: Option<Result<T, E>>,
     to: oneshot::Sender<Result<T, E>>,
+    /// What waits for it, where that is recorded.
+    span: Option<Span>,
 }
 
 impl<T, E, W> Command for Asked<T, E, W>
@@ -94,6 +101,10 @@ where
         let work = self.work.take();
         self.outcome = work.map(|work| caught(|| work(db, now)).unwrap_or_else(broken));
         matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn span(&self) -> Option<&Span> {
+        self.span.as_ref()
     }
 
     fn answer(self: Box<Self>, lost: Option<&StoreError>) {
@@ -112,7 +123,10 @@ fn serve(db: &Connection, clock: &dyn Clock, commands: &Receiver<Box<dyn Command
         let mut batch = vec![first];
         batch.extend(commands.try_iter().take(BATCH - 1));
         let began = Instant::now();
+        let waiting = batch.iter().filter_map(|command| command.span());
+        let span = trace::flush(Backend::Sqlite, batch.len(), waiting);
         let lost = transact(db, clock, &mut batch).err();
+        drop(span);
         metrics::flush_writes().of(Backend::Sqlite).size(batch.len());
         metrics::flush_seconds().of(Backend::Sqlite).took(began.elapsed());
         if let Some(error) = &lost {

@@ -13,8 +13,9 @@ use adda::config::{Cli, Command, Config, DEV_SECRET};
 use adda::proto;
 use adda::rpc::generated::chat_service_server::ChatService;
 use adda::server::{self, Edge, Readiness, Running};
+use adda::trace::TraceId;
 use adda::vital::Vital;
-use adda::wire::{EncodedFrame, RequestId};
+use adda::wire::EncodedFrame;
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
 use prost::Message;
@@ -63,7 +64,7 @@ macro_rules! stub {
             ) -> Result<tonic::Response<proto::GetChatResponse>, Status> {
                 let caller = request.extensions().get::<Caller>().unwrap();
                 assert!(request.metadata().get("authorization").is_none());
-                assert_ne!(RequestId::of(request.extensions()).to_string(), "0".repeat(32));
+                assert_ne!(TraceId::of(request.extensions()).to_string(), "0".repeat(32));
                 let chat_id = caller.user.to_string();
                 let chat = Some(proto::Chat { chat_id, ..Default::default() });
                 Ok(tonic::Response::new(proto::GetChatResponse { chat }))

@@ -8,6 +8,7 @@ use super::process::{Process, folder, free_port, until};
 /// A server of the test's own, on one port for its life.
 pub(crate) struct Adda {
     addr: SocketAddr,
+    store: String,
     args: Vec<String>,
     log: PathBuf,
     process: Option<Process>,
@@ -21,7 +22,7 @@ impl Adda {
         let args = ["serve", "--dev", "--listen", &listen, "--store", store, "--bus", bus];
         let args = args.iter().chain(flags).map(ToString::to_string).collect();
         let log = folder(&format!("adda-{}", addr.port())).join("log");
-        let mut server = Self { addr, args, log, process: None };
+        let mut server = Self { addr, store: store.to_owned(), args, log, process: None };
         server.restart().await;
         server
     }
@@ -29,6 +30,11 @@ impl Adda {
     /// Where it listens.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What it keeps its data in.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
     }
 
     /// What it has logged and said.
