@@ -1,9 +1,10 @@
 #!/bin/sh
-# Makes this machine ready for the tests: a mongod and a redis-server to run them against.
-# Quick when both are there; says what it installs, and what it skips and why.
+# Makes this machine ready for the tests: mongod, redis-server, haproxy and prometheus to run
+# them against. Quick when all are there; says what it installs, and what it skips and why. What
+# it installs it does not start: each test runs servers of its own.
 #
 # The tests look for a mongod in the same order: MONGODB_URI, PATH, .tools/mongod
-# (tests/it/infra/mongod.rs); for Redis: REDIS_URL, PATH.
+# (tests/it/infra/mongod.rs); for Redis: REDIS_URL, PATH; for the others: PATH.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -14,6 +15,14 @@ say() { echo "tools: $*"; }
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
+# Debian's packages start what they install, and ask here whether they may.
+policy=/usr/sbin/policy-rc.d
+start_nothing() {
+    [ -e "$policy" ] && return 0
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+}
+
 updated=no
 apt_install() { # package…: true if they are there afterwards
     if ! is_root || ! command -v apt-get >/dev/null; then
@@ -22,6 +31,7 @@ apt_install() { # package…: true if they are there afterwards
     if [ "$updated" = no ]; then
         apt-get update -qq >/dev/null || say "apt-get update failed; trying with the lists there are"
         updated=yes
+        start_nothing
     fi
     for package in "$@"; do
         say "installing $package with apt-get"
@@ -100,3 +110,14 @@ elif apt_install redis-server; then
 else
     say "skipped redis-server: not root or no apt-get; install it or set REDIS_URL"
 fi
+
+# prometheus brings promtool, which checks its files.
+for program in haproxy prometheus; do
+    if command -v "$program" >/dev/null; then
+        say "$program: $(command -v "$program")"
+    elif apt_install "$program"; then
+        say "$program: $(command -v "$program")"
+    else
+        say "skipped $program: not root, no apt-get, or no such package; install it"
+    fi
+done

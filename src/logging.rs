@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{Log, LogFormat, LogLevel};
+use crate::metrics;
 
 /// Begins to log. Fails where something logs already.
 ///
@@ -32,4 +33,17 @@ pub fn init(log: Log) -> Result<(), TryInitError> {
             lines.json().flatten_event(true).with_span_list(false).finish().try_init()
         }
     }
+}
+
+/// From now on a panic is logged with its place. Its words only where they stand in the program:
+/// others may hold what is said in a chat.
+pub fn panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        metrics::panics().inc();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload().downcast_ref::<&'static str>();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("nameless");
+        tracing::error!(place, thread, words = words.copied().unwrap_or("not shown"), "a panic");
+    }));
 }

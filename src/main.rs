@@ -1,6 +1,7 @@
 //! From arguments to exit code.
 //!
-//! 0: done. 64: called the wrong way, and nothing was opened. 1: it did not work. The log goes
+//! 0: done. 64: called the wrong way, and nothing was opened. 1: it did not work, or a task
+//! crashed that a node cannot do without. The log goes
 //! to stderr; stdout has only what was asked for.
 
 use std::fmt::Display;
@@ -114,9 +115,13 @@ fn load(args: &LoadArgs) -> Result<(), Failure> {
 fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let config = Config::check(args, |name| std::env::var(name).ok())?;
     adda::logging::init(config.log).map_err(|error| Failure::of("cannot log", error))?;
-    tokio::runtime::Runtime::new()
-        .map_err(|error| Failure::of("cannot start", error))?
-        .block_on(run(config))
+    adda::logging::panics();
+    let runtime = tokio::runtime::Runtime::new();
+    let runtime = runtime.map_err(|error| Failure::of("cannot start", error))?;
+    let done = runtime.block_on(run(config));
+    // What did not come to its end in time is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
@@ -134,11 +139,11 @@ async fn run(config: Config) -> Result<(), Failure> {
         other => Failure::Other(other.to_string()),
     })?;
     welcome(&config, node.addr());
-    stop.cancelled().await;
-    node.leave().await;
+    let end = node.run(stop).await;
     if let Some(spans) = spans {
         spans.close().await;
     }
+    end.map_err(|crash| Failure::Other(crash.to_string()))?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Timestamp};
 use crate::model::{DeviceId, NodeId, SessionId, UserId};
+use crate::vital::Vital;
 
 pub mod memory;
 pub mod redis;
@@ -175,17 +176,18 @@ pub enum OpenError {
 }
 
 /// Opens the bus that a URL names. A Redis that is away is no error: after a second the node starts
-/// deaf.
+/// deaf. Its tasks are among the vital ones.
 pub async fn open(
     options: BusOptions,
     clock: Arc<dyn Clock>,
+    vital: &Vital,
 ) -> std::result::Result<Arc<dyn Bus>, OpenError> {
     if options.url == "memory:" {
         return Ok(Arc::new(memory::MemoryBus::alone(options.lease, clock)));
     }
     let scheme = options.url.split_once("://").map(|(scheme, _)| scheme);
     if let Some("redis" | "rediss" | "redis-cluster" | "rediss-cluster") = scheme {
-        return Ok(Arc::new(redis::RedisBus::open(options, clock).await?));
+        return Ok(Arc::new(redis::RedisBus::open(options, clock, vital).await?));
     }
     Err(OpenError::Url(without_password(&options.url)))
 }

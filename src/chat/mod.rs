@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -16,6 +17,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::model::UserId;
 use crate::store::{self, Store};
+use crate::vital::Vital;
 
 pub mod access;
 pub mod calls;
@@ -76,7 +78,9 @@ pub struct Service {
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
-    /// Everything that runs beside the calls; awaited at the end.
+    /// Sessions that have ended, until it is told who went for good.
+    pub(crate) departures: TaskTracker,
+    /// Everything else that runs beside the calls; awaited at the end.
     pub(crate) tasks: TaskTracker,
     /// Ends the tasks that run for ever.
     pub(crate) stop: CancellationToken,
@@ -89,6 +93,7 @@ impl Service {
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
         settings: Settings,
+        vital: &Vital,
     ) -> store::Result<Arc<Self>> {
         let sealer = seal::Sealer::new(store.keys().await?);
         let (receipts, marks) = receipts::Receipts::new();
@@ -104,6 +109,7 @@ impl Service {
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            departures: TaskTracker::new(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,
@@ -114,30 +120,55 @@ impl Service {
             clock,
             settings,
         });
-        service.run(Arc::clone(&service).write_receipts(marks));
-        service.run(Arc::clone(&service).watch_typing(lapses));
-        service.run(Arc::clone(&service).listen());
-        service.run(Arc::clone(&service).make_good());
-        service.run(Arc::clone(&service).keep_presence());
+        let own = || Arc::clone(&service);
+        service.keep(vital, "receipts", own().write_receipts(marks));
+        service.keep(vital, "typing", own().watch_typing(lapses));
+        service.keep(vital, "listening to nodes", own().listen());
+        service.keep(vital, "healing", own().make_good());
+        service.keep(vital, "presence", own().keep_presence());
         Ok(service)
     }
 
-    /// Runs something until the service stops.
-    fn run(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        let task = async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = task => {}
-            }
-        };
-        self.tasks.spawn(task.in_current_span());
+    /// Runs something for as long as the service does.
+    fn keep(
+        &self,
+        vital: &Vital,
+        task: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.run(vital.watched(task, work));
     }
 
-    /// Finishes what is under way. No session may be left.
-    pub async fn stop(&self) {
+    /// Runs something until the service stops.
+    fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.until_stopped(work).in_current_span());
+    }
+
+    fn until_stopped(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let stop = self.stop.clone();
+        async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        }
+    }
+
+    /// Finishes what is under way; no session may be left. By then others know who of them went
+    /// for good, if that is known before `by`.
+    pub async fn stop(&self, by: Instant) {
         self.flush_receipts().await;
+        self.departures.close();
+        if self.bus.has_peers()
+            && tokio::time::timeout_at(by, self.departures.wait()).await.is_err()
+        {
+            tracing::warn!(left = self.departures.len(), "not all were told who went offline");
+        }
         self.stop.cancel();
+        self.departures.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
     }

@@ -140,7 +140,7 @@ impl Service {
         let service = Arc::clone(self);
         let grace = self.settings.presence_grace;
         *self.leaving.lock().entry(user.clone()).or_default() += 1;
-        self.run(async move {
+        self.departures.spawn(self.until_stopped(async move {
             tokio::time::sleep(grace).await;
             if !service.is_last_check(&user) {
                 return;
@@ -149,7 +149,7 @@ impl Service {
             if !here && online(&service.places(&user).await).is_none() {
                 service.announce(&user, false, last_active).await;
             }
-        });
+        }));
     }
 
     /// Who went again meanwhile has a grace of their own.

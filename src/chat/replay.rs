@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
 use crate::proto;
 use crate::store::{ChangeCursor, Head, Span};
+use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
 mod tell;
@@ -50,10 +51,21 @@ pub enum Broken {
     /// More is lacking than a replay brings: who comes back gets a GAP.
     #[error("too much is lacking")]
     TooMuch,
+    /// A fault of ours.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// What a replay brings, piece by piece.
 pub type Pieces = mpsc::Sender<Result<Told, Broken>>;
+
+/// Reads for a stream. A panic is told, else it would look like the end of what is lacking.
+pub(crate) async fn read(reading: impl Future<Output = ()>, to: Pieces) {
+    if let Err(panicked) = guarded(reading).await {
+        // Who does not listen any more needs no reason.
+        drop(to.send(Err(panicked.into())).await);
+    }
+}
 
 /// What a device lacks.
 #[derive(Debug, Default)]

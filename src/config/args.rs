@@ -208,7 +208,7 @@ pub struct TimeArgs {
     #[arg(long, env = "ADDA_RESUME_WINDOW", value_name = "TIME", default_value = "7d", value_parser = time)]
     pub resume_window: Duration,
 
-    /// How long a server that was told to stop waits for what is under way.
+    /// How long a server that was told to stop may take to be gone.
     #[arg(long, env = "ADDA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
     pub drain_timeout: Duration,
 }

@@ -11,6 +11,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::load::FillArgs;
 use crate::model::{Chat, ChatId, ChatKind, MessageId, Role, UserId};
 use crate::store::{self, Created, NewChat, NewMessage, Store};
+use crate::vital::Vital;
 
 /// Appends under way.
 const AT_ONCE: usize = 4096;
@@ -24,7 +25,8 @@ pub(super) fn names(name: &str) -> (UserId, UserId) {
 
 pub(super) async fn run(mut run: Run, plan: &FillArgs) -> Result<Report, LoadError> {
     let failed = |error: &dyn std::fmt::Display| LoadError::Backend("the store", error.to_string());
-    let store = store::open(plan.store.expose(), Arc::new(SystemClock))
+    let vital = Vital::default();
+    let store = store::open(plan.store.expose(), Arc::new(SystemClock), &vital)
         .await
         .map_err(|error| failed(&error))?;
     let (reader, sender) = names(&run.name);

@@ -156,6 +156,8 @@ declare! {
     ready: By<Part, Gauge> = By::new(Gauge::default), "adda_ready";
     /// Whether the node leaves, 1 or 0.
     draining: Gauge = Gauge::default(), "adda_draining";
+    /// Panics, each with its place in the log.
+    panics: Counter = Counter::default(), "adda_panics_total";
     /// Connections that are open.
     connections: Gauge = Gauge::default(), "adda_connections";
     /// Connections that were taken.

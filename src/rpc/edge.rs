@@ -8,12 +8,10 @@
 //! and keep their codes.
 
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
@@ -27,6 +25,7 @@ use crate::error::{Error, Reason};
 use crate::metrics::{self, Method, Outcome};
 use crate::proto;
 use crate::trace::{self, Trace, TraceId};
+use crate::vital::guarded;
 use crate::wire::status;
 
 /// No call waits longer for its answer, or for the first of a stream; and none that was begun
@@ -98,11 +97,11 @@ async fn answer(
     trace: Trace,
 ) -> Response<Body> {
     let (began, id) = (Instant::now(), trace.id());
-    let call = AssertUnwindSafe(trace::within(trace.span(), call)).catch_unwind();
+    let call = guarded(trace::within(trace.span(), call));
     let mut response = match tokio::time::timeout(limit, call).await {
         Ok(Ok(Ok(response))) => explained(response, id),
         Ok(Ok(Err(never))) => match never {},
-        Ok(Err(_)) => failed(&Error::internal("a panic; its message is on stderr"), id),
+        Ok(Err(panicked)) => failed(&Error::internal(panicked), id),
         Err(_) => failed(&Error::new(Reason::TimedOut, "not done within the time given"), id),
     };
     response.headers_mut().insert(trace::HEADER, id.header());
@@ -186,6 +185,7 @@ fn client_limit(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use futures_util::FutureExt as _;
     use tower::ServiceExt;
 
     async fn call<F>(request: Request<Body>, answer: F) -> Status

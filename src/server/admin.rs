@@ -17,6 +17,7 @@ use super::accept::Acceptor;
 use super::{Bound, Readiness, Running, http_routes};
 use crate::config::Connections;
 use crate::metrics;
+use crate::vital::Vital;
 
 /// Those who scrape and probe are few; one more is closed at once.
 const CONNECTIONS: Connections = Connections { total: 64, per_address: 64 };
@@ -25,7 +26,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 impl Bound {
     /// Begins to answer operators, until the answer is stopped or killed.
-    pub fn serve_admin(self, readiness: watch::Receiver<Readiness>) -> Running {
+    pub fn serve_admin(self, readiness: watch::Receiver<Readiness>, vital: &Vital) -> Running {
         let cut = CancellationToken::new();
         let app: Router = http_routes::probes(readiness).route("/metrics", get(scrape));
         let acceptor = Acceptor {
@@ -39,7 +40,7 @@ impl Bound {
             cut: cut.clone(),
         };
         tracing::info!(addr = %self.addr, "metrics and probes");
-        Running { addr: self.addr, task: tokio::spawn(acceptor.run()), cut }
+        Running { addr: self.addr, task: vital.spawn("port for operators", acceptor.run()), cut }
     }
 }
 

@@ -8,6 +8,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::metrics::{self, Part};
 use crate::proto::DESCRIPTORS;
+use crate::vital::Vital;
 
 /// What the node can do now. Who knows it sends it; the edge tells all who ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +41,13 @@ impl Readiness {
 }
 
 /// The service, kept up to date for as long as anyone sends readiness.
-pub(super) fn service(readiness: watch::Receiver<Readiness>) -> HealthServer<impl Health> {
+pub(super) fn service(
+    readiness: watch::Receiver<Readiness>,
+    vital: &Vital,
+) -> HealthServer<impl Health + use<>> {
     let reporter = HealthReporter::new();
     let service = HealthService::from_health_reporter(reporter.clone());
-    tokio::spawn(follow(reporter, readiness));
+    vital.spawn("health service", follow(reporter, readiness));
     HealthServer::new(service)
 }
 

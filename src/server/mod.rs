@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::rpc::EdgeLayer;
 use crate::rpc::codec::MAX_REQUEST;
 use crate::rpc::generated::chat_service_server::{ChatService, ChatServiceServer};
+use crate::vital::Vital;
 
 mod accept;
 mod admin;
@@ -53,6 +54,8 @@ pub struct Edge {
     pub clock: Arc<dyn Clock>,
     /// Whether the node is fit to serve, for `/readyz` and `grpc.health.v1`.
     pub readiness: watch::Receiver<Readiness>,
+    /// Where its own tasks belong.
+    pub vital: Vital,
 }
 
 /// A port that is ours; connections wait in the system's queue.
@@ -96,6 +99,7 @@ impl Bound {
         stop: CancellationToken,
     ) -> Running {
         let cut = CancellationToken::new();
+        let vital = edge.vital.clone();
         let acceptor = accept::Acceptor {
             listener: self.listener,
             tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.0).into()),
@@ -106,15 +110,15 @@ impl Bound {
             stop,
             cut: cut.clone(),
         };
-        Running { addr: self.addr, task: tokio::spawn(acceptor.run()), cut }
+        Running { addr: self.addr, task: vital.spawn("accept loop", acceptor.run()), cut }
     }
 }
 
 impl Running {
     /// Waits until it has stopped: after `stop`, at most the drain time.
-    pub async fn stopped(self) {
+    pub async fn stopped(&mut self) {
         // It fails only by a panic, which has been told.
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
     }
 
     /// Cuts everything at once, as a crash would.
@@ -125,8 +129,8 @@ impl Running {
 
 /// All that answers on the port.
 fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
-    let Edge { verifier, clock, readiness } = edge;
-    let mut routes = routes.add_service(health::service(readiness.clone()));
+    let Edge { verifier, clock, readiness, vital } = edge;
+    let mut routes = routes.add_service(health::service(readiness.clone(), &vital));
     if config.reflection {
         routes = health::with_reflection(routes);
     }

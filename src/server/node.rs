@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Bound, Edge, Readiness, Running, bind, routes};
 use crate::auth::Verifier;
@@ -16,11 +17,15 @@ use crate::config::{Config, Refused};
 use crate::rpc::Door;
 use crate::session::{Sessions, Times};
 use crate::store::{self, Measured, Store};
+use crate::vital::{Crash, Vital};
 
 /// How often the store is asked whether it is there.
 const STORE_ASKED_EVERY: Duration = Duration::from_secs(5);
 /// How often readiness follows the bus.
 const BUS_ASKED_EVERY: Duration = Duration::from_millis(250);
+
+/// How long leaving may take that a crash has forced.
+const CRASHED: Duration = Duration::from_secs(5);
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +56,8 @@ pub struct Node {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     readiness: Arc<watch::Sender<Readiness>>,
-    watching: JoinHandle<()>,
+    vital: Vital,
+    _watching: AbortOnDropHandle<()>,
     stop: CancellationToken,
     drain: Duration,
 }
@@ -61,11 +67,12 @@ impl Node {
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let verifier = Arc::new(Verifier::open(&config.tokens, Arc::clone(&clock)).await?);
         let (bound, admin) = ports(config).await?;
-        let store = store::open(config.store.expose(), Arc::clone(&clock)).await?;
+        let vital = Vital::default();
+        let store = store::open(config.store.expose(), Arc::clone(&clock), &vital).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store));
         let options =
             BusOptions { url: config.bus.expose().to_owned(), lease: config.times.presence_lease };
-        let bus = bus::open(options, Arc::clone(&clock)).await?;
+        let bus = bus::open(options, Arc::clone(&clock), &vital).await?;
         let settings = Settings {
             max_group_members: config.max_group_members,
             max_messages: config.max_messages,
@@ -73,9 +80,9 @@ impl Node {
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,
         };
+        let backends = (Arc::clone(&store), Arc::clone(&bus));
         let service =
-            Service::start(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&clock), settings)
-                .await?;
+            Service::start(backends.0, backends.1, Arc::clone(&clock), settings, &vital).await?;
         let times = Times {
             heartbeat: config.times.heartbeat,
             heartbeat_timeout: config.times.heartbeat_timeout,
@@ -86,15 +93,13 @@ impl Node {
         let sessions = Arc::new(Sessions::new(Arc::clone(&service), Arc::clone(&verifier), times));
         let (sender, readiness) = watch::channel(Readiness::READY);
         let readiness_sender = Arc::new(sender);
-        let watching = tokio::spawn(watch_backends(
-            Arc::clone(&store),
-            Arc::clone(&bus),
-            Arc::clone(&readiness_sender),
-        ));
+        let watch =
+            watch_backends(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&readiness_sender));
+        let watching = AbortOnDropHandle::new(vital.spawn("readiness", watch));
         let stop = CancellationToken::new();
         let door = Door::new(Arc::clone(&service), Arc::clone(&sessions));
-        let admin = admin.map(|bound| bound.serve_admin(readiness.clone()));
-        let edge = Edge { verifier, clock, readiness };
+        let admin = admin.map(|bound| bound.serve_admin(readiness.clone(), &vital));
+        let edge = Edge { verifier, clock, readiness, vital: vital.clone() };
         let running = bound.serve(config, edge, routes(door), stop.clone());
         Ok(Self {
             running,
@@ -104,7 +109,8 @@ impl Node {
             store,
             bus,
             readiness: readiness_sender,
-            watching,
+            vital,
+            _watching: watching,
             stop,
             drain: config.times.drain_timeout,
         })
@@ -125,25 +131,53 @@ impl Node {
         &self.store
     }
 
-    /// Leaves: not ready; streams end with SHUTTING_DOWN after what is under way; then the rest,
-    /// within the drain time.
-    pub async fn leave(self) {
+    /// Serves until it is asked to stop, or until a task has crashed that it cannot do without;
+    /// then leaves. The error is the crash.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Crash> {
+        let time = tokio::select! {
+            _ = self.vital.crash() => self.drain.min(CRASHED),
+            () = stop.cancelled() => self.drain,
+        };
+        self.leave_within(time).await
+    }
+
+    /// Leaves: not ready; streams end with SHUTTING_DOWN after what is under way; presence is
+    /// handed over; then the rest. All that within the drain time.
+    pub async fn leave(self) -> Result<(), Crash> {
+        let time = self.drain;
+        self.leave_within(time).await
+    }
+
+    async fn leave_within(mut self, time: Duration) -> Result<(), Crash> {
+        let end = Instant::now() + time;
+        let (streams_by, service_by) = (end - time / 4, end - time / 8);
+        self.vital.leaving();
         self.readiness.send_modify(|readiness| readiness.draining = true);
-        if tokio::time::timeout(self.drain, self.sessions.close()).await.is_err() {
+        if timeout_at(streams_by, self.sessions.close(time / 4)).await.is_err() {
             tracing::warn!(open = self.sessions.len(), "streams did not end in time");
         }
         self.stop.cancel();
-        self.running.stopped().await;
-        if tokio::time::timeout(self.drain, self.service.stop()).await.is_err() {
+        if timeout_at(streams_by, self.running.stopped()).await.is_err() {
+            tracing::warn!("connections did not end in time");
+            self.running.kill();
+        }
+        // It is given time to end what waited for presence in vain.
+        let presence_by = service_by - time / 16;
+        if timeout_at(service_by, self.service.stop(presence_by)).await.is_err() {
             tracing::warn!("not everything under way came to its end in time");
         }
-        self.watching.abort();
-        self.bus.close().await;
-        self.store.close().await;
-        if let Some(admin) = self.admin {
-            admin.kill();
-            admin.stopped().await;
+        let close = async {
+            self.bus.close().await;
+            self.store.close().await;
+        };
+        if timeout_at(end, close).await.is_err() {
+            tracing::warn!("the bus and the store did not close in time");
         }
+        if let Some(admin) = self.admin {
+            // Scraped to the last.
+            admin.kill();
+        }
+        self.vital.crashed().map_or(Ok(()), Err)
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) enum End {
     Finished,
     /// The connection is gone.
     Gone,
+    /// With a last frame: serving it panicked.
+    Panicked,
 }
 
 impl End {
@@ -21,6 +23,7 @@ impl End {
             Self::Close(reason, _) => Ending::closed(*reason),
             Self::Finished => Ending::FINISHED,
             Self::Gone => Ending::GONE,
+            Self::Panicked => Ending::closed(CloseReason::Internal),
         }
     }
 }

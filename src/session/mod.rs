@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -35,12 +34,14 @@ use crate::wire::{self, EncodedFrame};
 
 mod commands;
 mod end;
+mod leave;
 mod outbox;
 mod run;
 mod sends;
 mod tell;
 
 pub use commands::draft;
+use leave::Leave;
 pub use outbox::Frames;
 use outbox::{Outbox, Weight, outbox};
 
@@ -74,8 +75,7 @@ pub struct Sessions {
     times: Times,
     /// One looks who is there and enters at a time.
     door: Mutex<()>,
-    /// Ends all streams.
-    leave: CancellationToken,
+    leave: Arc<Leave>,
     tasks: TaskTracker,
 }
 
@@ -100,7 +100,7 @@ impl Drop for Entered {
         if !self.runs {
             self.service.hub.leave(&self.listener, []);
             let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
-            self.service.tasks.spawn(async move { service.depart(&listener).await });
+            self.service.departures.spawn(async move { service.depart(&listener).await });
         }
     }
 }
@@ -108,7 +108,7 @@ impl Drop for Entered {
 impl Sessions {
     /// None yet.
     pub fn new(service: Arc<Service>, verifier: Arc<Verifier>, times: Times) -> Self {
-        let (leave, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (leave, tasks) = (Arc::default(), TaskTracker::new());
         Self { service, verifier, times, door: Mutex::new(()), leave, tasks }
     }
 
@@ -130,7 +130,7 @@ impl Sessions {
         commands: Commands,
         trace: Trace,
     ) -> Result<Frames> {
-        if self.leave.is_cancelled() {
+        if self.leave.has_begun() {
             return Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"));
         }
         let (who, background, token) = self.who(&caller, hello)?;
@@ -156,7 +156,7 @@ impl Sessions {
             service: Arc::clone(&self.service),
             verifier: Arc::clone(&self.verifier),
             times: self.times,
-            leave: self.leave.clone(),
+            leave: Arc::clone(&self.leave),
             listener,
             inbox,
             outbox,
@@ -170,9 +170,10 @@ impl Sessions {
         Ok(frames)
     }
 
-    /// Ends all streams with SHUTTING_DOWN, after what is under way, and waits for them.
-    pub async fn close(&self) {
-        self.leave.cancel();
+    /// Ends all streams with SHUTTING_DOWN, each after what is under way, and waits for them. The
+    /// last of them begins to end within `spread`.
+    pub async fn close(&self, spread: Duration) {
+        self.leave.begin(self.tasks.len(), spread);
         self.tasks.close();
         self.tasks.wait().await;
     }

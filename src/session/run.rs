@@ -9,11 +9,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::commands::Finished;
 use super::end::{End, slow};
+use super::leave::{Leave, come_back_after};
 use super::sends::Sends;
 use super::{Commands, Outbox, Times, Weight, close_frame, until};
 use crate::auth::Verifier;
@@ -23,18 +23,17 @@ use crate::chat::limits::{
     CHECKPOINT_EVERY, CLOSE_WITHIN, COMPARE_EVERY, MAX_COMMANDS_IN_FLIGHT, RECEIPT_GATHER,
 };
 use crate::chat::position::Position;
-use crate::chat::replay::{Broken, Lacks, Opening};
+use crate::chat::replay::{self, Broken, Lacks, Opening};
 use crate::clock::Timestamp;
 use crate::metrics::{self, Queue, Stream};
 use crate::model::ChatId;
 use crate::proto::{self, CloseReason, server_frame::Frame};
 use crate::trace::Trace;
+use crate::vital::guarded;
 use crate::wire::{EncodedFrame, Told};
 
 /// How long what is under way when a stream ends may still take.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
-/// What a client waits before it comes back to a deployment that loses a node.
-const COME_BACK_AFTER: Duration = Duration::from_secs(1);
 
 /// So much is taken from the inbox before commands get their turn.
 const AT_ONCE: usize = 64;
@@ -48,7 +47,7 @@ pub(super) struct Start {
     pub(super) service: Arc<Service>,
     pub(super) verifier: Arc<Verifier>,
     pub(super) times: Times,
-    pub(super) leave: CancellationToken,
+    pub(super) leave: Arc<Leave>,
     pub(super) listener: Arc<Listener>,
     pub(super) inbox: mpsc::Receiver<Delivery>,
     pub(super) outbox: Outbox,
@@ -75,7 +74,7 @@ pub(super) struct Session {
     pub(super) listener: Arc<Listener>,
     pub(super) outbox: Outbox,
     pub(super) times: Times,
-    leave: CancellationToken,
+    leave: Arc<Leave>,
     inbox: Option<mpsc::Receiver<Delivery>>,
     commands: Option<CommandStream>,
     heartbeat: Duration,
@@ -158,7 +157,8 @@ impl Session {
             drop(to);
         } else {
             let (service, user) = (Arc::clone(&self.service), self.listener.who.user.clone());
-            self.service.tasks.spawn(service.replay(user, lacks, to).in_current_span());
+            let reading = service.replay(user, lacks, to.clone());
+            self.service.tasks.spawn(replay::read(reading, to).in_current_span());
         }
         self.replay = Some(Replay { from, caught_up, events: 0 });
     }
@@ -173,16 +173,18 @@ impl Session {
         let kind = if self.commands.is_some() { Stream::Connect } else { Stream::Subscribe };
         metrics::streams_opened().of(kind).inc();
         let _open = metrics::sessions().of(kind).enter();
-        let end = match self.inbox.take() {
-            Some(mut inbox) => self.serve(&mut inbox).await,
+        let mut end = match self.inbox.take() {
+            Some(mut inbox) => guarded(self.serve(&mut inbox)).await.unwrap_or(End::Panicked),
             None => End::Gone,
         };
         tracing::debug!(session = %self.listener.who.session, ?end, "a stream ends");
         metrics::streams_closed().of(end.counted()).inc();
-        if !matches!(end, End::Gone) {
+        if !matches!(end, End::Gone | End::Panicked) {
             let finish = tokio::time::timeout(FINISH_WITHIN, self.finish_commands());
             // What is not done by then is done all the same, but not answered.
-            drop(finish.await);
+            if guarded(finish).await.is_err() {
+                end = End::Panicked;
+            }
         }
         self.service.hub.leave(&self.listener, self.joined.iter().copied());
         self.service.session_stops_typing(self.listener.who.session);
@@ -190,7 +192,7 @@ impl Session {
             let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
             async move { service.depart(&listener).await }
         };
-        self.service.tasks.spawn(departs.in_current_span());
+        self.service.departures.spawn(departs.in_current_span());
         self.say_last(&end);
         self.outbox.finish();
         tokio::select! {
@@ -201,24 +203,29 @@ impl Session {
     }
 
     fn say_last(&mut self, end: &End) {
-        let End::Close(reason, message) = end else { return };
-        if self.was_caught_up && self.replay.is_none() {
+        let (reason, message) = match end {
+            End::Close(reason, message) => (*reason, *message),
+            End::Panicked => (CloseReason::Internal, "a fault of the server"),
+            End::Finished | End::Gone => return,
+        };
+        // After a panic it is not known how far the device was told.
+        if reason != CloseReason::Internal && self.was_caught_up && self.replay.is_none() {
             // Without room for it the client begins where the last one stands.
             drop(self.checkpoint());
         }
-        let after = (*reason == CloseReason::ShuttingDown).then_some(COME_BACK_AFTER);
+        let after = (reason as i32 / 100 == 2).then(|| come_back_after(rand::random()));
         // The last frame always has room.
-        drop(self.outbox.push(close_frame(*reason, message, after), Weight::Last));
+        drop(self.outbox.push(close_frame(reason, message, after), Weight::Last));
     }
 
     /// What may end the stream, and the timer, stay over all turns: to wait for them anew each
     /// turn would cost more than most turns do.
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Delivery>) -> End {
-        let (leave, listener) = (self.leave.clone(), Arc::clone(&self.listener));
+        let (leave, listener) = (Arc::clone(&self.leave), Arc::clone(&self.listener));
         let gone = self.outbox.gone();
         let mut end = pin!(async move {
             tokio::select! {
-                () = leave.cancelled() => {
+                () = leave.turn(rand::random()) => {
                     End::Close(CloseReason::ShuttingDown, "this node leaves")
                 }
                 () = gone => End::Gone,

@@ -11,7 +11,7 @@ use super::run::Session;
 use super::sends::Next;
 use crate::chat::hub::{Delivery, SessionCommand};
 use crate::chat::limits::{HELD_EVENTS, REPLAY_CHECKPOINT_EVERY};
-use crate::chat::replay::Broken;
+use crate::chat::replay::{self, Broken};
 use crate::clock::Timestamp;
 use crate::metrics::{self, Queue};
 use crate::model::{ChatId, MessageId, Seq};
@@ -139,6 +139,9 @@ impl Session {
                 tracing::warn!(session = %self.listener.who.session, %error, "a replay failed");
                 Err(End::Close(CloseReason::Unavailable, "the store went away during the replay"))
             }
+            Some(Err(Broken::Panicked(_))) => {
+                Err(End::Close(CloseReason::Internal, "a fault of the server"))
+            }
             Some(Err(Broken::TooMuch)) => {
                 Err(End::Close(CloseReason::Move, "too much was missed for this stream"))
             }
@@ -212,8 +215,9 @@ impl Session {
         }
         let (to, from) = tokio::sync::mpsc::channel(64);
         let user = self.listener.who.user.clone();
-        let look = Arc::clone(&self.service).compare(user, self.position.clone(), changes, to);
-        self.service.tasks.spawn(look.in_current_span());
+        let service = Arc::clone(&self.service);
+        let look = service.compare(user, self.position.clone(), changes, to.clone());
+        self.service.tasks.spawn(replay::read(look, to).in_current_span());
         self.resume_from(from);
     }
 

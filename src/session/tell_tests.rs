@@ -18,6 +18,7 @@ use crate::config::{Cli, Command, Config};
 use crate::error::Error;
 use crate::model::{DeviceId, SessionId, UserId};
 use crate::trace::{Trace, TraceId};
+use crate::vital::Vital;
 use crate::wire::EncodedFrame;
 
 const LONG: std::time::Duration = std::time::Duration::from_secs(60);
@@ -31,10 +32,11 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
     };
     let config = Config::check(&args, |_| None).unwrap();
     let verifier = Verifier::open(&config.tokens, Arc::clone(&clock)).await.unwrap();
+    let vital = Vital::default();
     let store = format!("sqlite:{}", dir.join("adda.db").display());
-    let store = crate::store::open(&store, Arc::clone(&clock)).await.unwrap();
+    let store = crate::store::open(&store, Arc::clone(&clock), &vital).await.unwrap();
     let options = BusOptions { url: "memory:".to_owned(), lease: LONG };
-    let bus = bus::open(options, Arc::clone(&clock)).await.unwrap();
+    let bus = bus::open(options, Arc::clone(&clock), &vital).await.unwrap();
     let place = Place {
         node: bus.node().clone(),
         session: SessionId(clock.new_id()),
@@ -49,7 +51,7 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
         presence_lease: LONG,
         presence_grace: LONG,
     };
-    let service = Service::start(store, bus, Arc::clone(&clock), settings).await.unwrap();
+    let service = Service::start(store, bus, Arc::clone(&clock), settings, &vital).await.unwrap();
     let who = Who {
         user: UserId::new("alice"),
         session: place.session,
@@ -71,7 +73,7 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
             subscribe_heartbeat_timeout: LONG,
             token_leeway: LONG,
         },
-        leave: tokio_util::sync::CancellationToken::new(),
+        leave: Arc::default(),
         listener,
         inbox,
         outbox,

@@ -13,6 +13,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::model::{
     Chat, ChatId, Member, Message, MessageId, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
 };
+use crate::vital::Vital;
 
 pub mod limit;
 mod measured;
@@ -421,16 +422,21 @@ pub enum OpenError {
 }
 
 /// Opens the store that a URL names: `sqlite:PATH` or `mongodb://…` (`mongodb+srv://…`). Makes
-/// tables, collections and indexes that are missing; fails rather than start without them.
-pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+/// tables, collections and indexes that are missing; fails rather than start without them. Its
+/// tasks are among the vital ones.
+pub async fn open(
+    url: &str,
+    clock: Arc<dyn Clock>,
+    vital: &Vital,
+) -> Result<Arc<dyn Store>, OpenError> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         if path.is_empty() || path.starts_with(':') {
             return Err(OpenError::Url(url.to_owned()));
         }
-        return Ok(Arc::new(sqlite::SqliteStore::open(path, clock).await?));
+        return Ok(Arc::new(sqlite::SqliteStore::open(path, clock, vital).await?));
     }
     if url.starts_with("mongodb://") || url.starts_with("mongodb+srv://") {
-        return Ok(Arc::new(mongo::MongoStore::open(url, clock).await?));
+        return Ok(Arc::new(mongo::MongoStore::open(url, clock, vital).await?));
     }
     Err(OpenError::Url(url.split('@').next_back().unwrap_or_default().to_owned()))
 }

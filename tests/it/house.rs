@@ -10,40 +10,47 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
+    ("vital", &[]),
     // Recorded into from everywhere; knows the names of the contract alone.
     ("metrics", &["proto"]),
     ("trace", &["clock", "metrics"]),
-    ("store", &["clock", "metrics", "model", "trace"]),
-    ("bus", &["clock", "metrics", "model"]),
+    ("store", &["clock", "metrics", "model", "trace", "vital"]),
+    ("bus", &["clock", "metrics", "model", "vital"]),
     // The one road from what fails below to what a client sees.
     ("error", &["metrics", "proto", "store"]),
     ("wire", &["clock", "error", "model", "proto", "trace"]),
-    ("chat", &["bus", "clock", "error", "metrics", "model", "proto", "store", "trace", "wire"]),
+    (
+        "chat",
+        &["bus", "clock", "error", "metrics", "model", "proto", "store", "trace", "vital", "wire"],
+    ),
     // Its places and its tokens are all it has of the bus and of the door.
     (
         "session",
-        &["auth", "bus", "chat", "clock", "error", "metrics", "model", "proto", "trace", "wire"],
+        &[
+            "auth", "bus", "chat", "clock", "error", "metrics", "model", "proto", "trace", "vital",
+            "wire",
+        ],
     ),
     (
         "rpc",
         &[
             "auth", "chat", "clock", "error", "metrics", "model", "proto", "session", "trace",
-            "wire",
+            "vital", "wire",
         ],
     ),
     ("auth", &["clock", "config", "error", "model", "trace", "wire"]),
     // The client's options are checked as the server's are.
     ("config", &["client", "model"]),
-    ("logging", &["config"]),
+    ("logging", &["config", "metrics"]),
     (
         "server",
         &[
             "auth", "bus", "chat", "clock", "config", "metrics", "model", "proto", "rpc",
-            "session", "store",
+            "session", "store", "vital",
         ],
     ),
     ("client", &["clock", "model", "proto"]),

@@ -5,6 +5,8 @@ mod auth;
 mod bus;
 mod chat_client;
 mod config;
+mod deploy;
+mod drain;
 mod edge;
 mod hard;
 mod house;

@@ -28,10 +28,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fred::clients::SubscriberClient;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -43,13 +41,12 @@ use self::shared::Shared;
 use super::{Bus, BusEvent, BusOptions, Found, Place, Result, To, node_id};
 use crate::clock::Clock;
 use crate::model::{NodeId, UserId};
+use crate::vital::Vital;
 
 /// Events that may wait to be taken. More are lost, and that is told.
 const EVENTS: usize = 4_096;
 /// Nodes heard for the first time that may wait to be greeted. More are greeted by the next beat.
 const GREETINGS: usize = 256;
-/// Pause before a task that failed is begun anew.
-const ANEW: Duration = Duration::from_secs(1);
 /// How long closing may take in all.
 const CLOSING: Duration = Duration::from_secs(4);
 
@@ -59,13 +56,14 @@ pub struct RedisBus {
     presence: Presence,
     events: Mutex<Option<mpsc::Receiver<BusEvent>>>,
     publisher: Mutex<Option<AbortOnDropHandle<()>>>,
-    tasks: Mutex<JoinSet<()>>,
+    /// The tasks that end when all is said.
+    others: [AbortOnDropHandle<()>; 2],
 }
 
 impl RedisBus {
     /// Opens it, and waits a second for all to be well. If it is not by then the node is deaf,
     /// and will hear as soon as it can.
-    pub async fn open(options: BusOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub async fn open(options: BusOptions, clock: Arc<dyn Clock>, vital: &Vital) -> Result<Self> {
         let tls = options.url.starts_with("rediss");
         if tls && rustls::crypto::ring::default_provider().install_default().is_err() {
             tracing::debug!("the process has chosen its cryptography already");
@@ -91,13 +89,17 @@ impl RedisBus {
             once_subscribed: AtomicBool::new(false),
         });
         let inputs = Inputs { queued, greetings: greeted };
-        let publisher = tokio::spawn(publish(shared.clone(), commands.clone(), inputs));
+        let publisher = Publisher::new(shared.clone(), commands.clone());
+        let publisher = vital.spawn("publisher of the bus", publisher.run(inputs));
+        let listening = listener::run(shared.clone(), subscriber);
+        let listener = vital.spawn("listener of the bus", listening);
+        let keeper = vital.spawn("connection of the bus", commands.clone().keep());
         let bus = Self {
-            tasks: Mutex::new(tasks(&shared, &commands, subscriber)),
             shared,
             presence: Presence::new(commands, options.lease),
             events: Mutex::new(Some(taken)),
             publisher: Mutex::new(Some(AbortOnDropHandle::new(publisher))),
+            others: [listener, keeper].map(AbortOnDropHandle::new),
         };
         bus.started().await;
         Ok(bus)
@@ -113,51 +115,9 @@ impl RedisBus {
     }
 }
 
-/// The task that publishes. What it listens to outlives it.
-async fn publish(shared: Arc<Shared>, commands: Arc<Commands>, inputs: Inputs) {
-    let inputs = Arc::new(tokio::sync::Mutex::new(inputs));
-    let publishing = again(shared.clone(), "publisher", move || {
-        let publisher = Publisher::new(shared.clone(), commands.clone());
-        let inputs = inputs.clone();
-        async move { publisher.run(&mut *inputs.lock().await).await }
-    });
-    publishing.await;
-}
-
-/// The tasks that end when all is said: they listen, and keep the connections.
-fn tasks(
-    shared: &Arc<Shared>,
-    commands: &Arc<Commands>,
-    subscriber: SubscriberClient,
-) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    let (listening, kept) = (shared.clone(), commands.clone());
-    tasks.spawn(again(shared.clone(), "listener", move || {
-        listener::run(listening.clone(), subscriber.clone_new())
-    }));
-    tasks.spawn(again(shared.clone(), "connection", move || kept.clone().keep()));
-    tasks
-}
-
 /// The channel of a node.
 fn channel(node: &NodeId) -> String {
     format!("node::{node}")
-}
-
-/// Runs a task for as long as the bus is open, whatever becomes of it.
-async fn again<F>(shared: Arc<Shared>, what: &'static str, make: impl Fn() -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    loop {
-        let end = AbortOnDropHandle::new(tokio::spawn(make())).await;
-        if shared.closing.is_cancelled() {
-            return;
-        }
-        tracing::error!(what, error = ?end.err(), "a task of the bus ended; beginning anew");
-        shared.peers.lock().trouble();
-        tokio::time::sleep(ANEW).await;
-    }
 }
 
 #[async_trait]
@@ -207,6 +167,6 @@ impl Bus for RedisBus {
             tracing::warn!("the bus did not close in time");
         }
         // What was published has been answered, so the connections can go as they are.
-        self.tasks.lock().abort_all();
+        self.others.iter().for_each(AbortOnDropHandle::abort);
     }
 }

@@ -117,7 +117,7 @@ pub(super) struct Publisher {
     renewed: Instant,
 }
 
-/// What the task listens to, and keeps if it must begin anew.
+/// What the task listens to.
 pub(super) struct Inputs {
     pub(super) queued: mpsc::Receiver<(To, Bytes)>,
     pub(super) greetings: mpsc::Receiver<NodeId>,
@@ -138,7 +138,7 @@ impl Publisher {
     }
 
     /// Publishes until the bus is closed; then sends what is queued, and goodbyes.
-    pub(super) async fn run(mut self, inputs: &mut Inputs) {
+    pub(super) async fn run(mut self, mut inputs: Inputs) {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio::sync::oneshot;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::{Job, Left, Marks, Sets, Todo};
@@ -76,14 +77,14 @@ impl Service {
                                 let batch = waiting.take_due();
                                 under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
                             }
-                            under_way.next().await;
+                            under_way.next().await.into_iter().for_each(unwind);
                         }
                         // Nobody waits any more if this fails.
                         let _nobody = done.send(());
                     }
                     None => return,
                 },
-                Some(_) = under_way.next() => {}
+                Some(written) = under_way.next() => unwind(written),
                 () = sleep, if may_write && next.is_some() => {}
             }
         }
@@ -303,6 +304,15 @@ impl Service {
                 Vec::new()
             }
         }
+    }
+}
+
+/// A write that panicked is the end of the task: it is not known what else it would lose.
+fn unwind(written: Result<(), JoinError>) {
+    if let Err(error) = written
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
     }
 }
 

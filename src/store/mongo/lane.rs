@@ -19,6 +19,7 @@ use super::queue::{ChatQueue, Outcome, PATIENCE, Pending};
 use super::schema::Db;
 use crate::model::{ChatId, Seq};
 use crate::trace::Span;
+use crate::vital::Vital;
 
 /// Lanes of a node. More of them share the work no better: mongod bills commands.
 const LANES: usize = 4;
@@ -57,10 +58,10 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn start(db: &Db) -> Self {
+    pub(super) fn start(db: &Db, vital: &Vital) -> Self {
         let lanes = (0..LANES).map(|_| {
             let (inlet, outlet) = mpsc::channel(WAITING);
-            (inlet, tokio::spawn(Lane::new(db.clone(), outlet).run()))
+            (inlet, vital.spawn("lane of the store", Lane::new(db.clone(), outlet).run()))
         });
         let (inlets, tasks) = lanes.unzip();
         Self { inlets: Mutex::new(inlets), tasks: Mutex::new(tasks) }
@@ -115,9 +116,8 @@ impl Lanes {
         self.inlets.lock().clear();
         let tasks = std::mem::take(&mut *self.tasks.lock());
         for task in tasks {
-            if let Err(error) = task.await {
-                tracing::error!(panicked = error.is_panic(), "a lane did not end well");
-            }
+            // A panic has been told.
+            drop(task.await);
         }
     }
 }

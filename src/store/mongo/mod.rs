@@ -40,6 +40,7 @@ use super::{
 };
 use crate::clock::{Clock, Timestamp};
 use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
+use crate::vital::Vital;
 
 /// The store on a MongoDB replica set.
 pub struct MongoStore {
@@ -60,9 +61,9 @@ impl std::fmt::Debug for MongoStore {
 impl MongoStore {
     /// Connects, and makes collections and indexes that are missing. The database is that of the
     /// URL's path, `adda` without one.
-    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub async fn open(url: &str, clock: Arc<dyn Clock>, vital: &Vital) -> Result<Self> {
         let db = Db::open(url).await?;
-        let lanes = Lanes::start(&db);
+        let lanes = Lanes::start(&db, vital);
         Ok(Self { db, lanes, clock, closed: AtomicBool::new(false) })
     }
 

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::clock::{Clock, Timestamp};
 use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
+use crate::vital::Vital;
 
 mod chats;
 mod failure;
@@ -63,21 +64,21 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file of this path and makes what is missing. Fails if another process has it
     /// open, or if a newer adda has made it.
-    pub async fn open(path: &str, clock: Arc<dyn Clock>) -> Result<Self> {
-        let path = PathBuf::from(path);
-        tokio::task::spawn_blocking(move || Self::open_blocking(&path, clock))
+    pub async fn open(path: &str, clock: Arc<dyn Clock>, vital: &Vital) -> Result<Self> {
+        let (path, vital) = (PathBuf::from(path), vital.clone());
+        tokio::task::spawn_blocking(move || Self::open_blocking(&path, clock, &vital))
             .await
             .map_err(|error| StoreError::Broken(error.into()))?
     }
 
-    fn open_blocking(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+    fn open_blocking(path: &Path, clock: Arc<dyn Clock>, vital: &Vital) -> Result<Self> {
         let lock = schema::lock(path)?;
         let db = schema::writer(path)?;
         let connections = (0..READERS).map(|_| schema::reader(path)).collect::<Result<_>>()?;
         let no_thread = |error: std::io::Error| StoreError::Unavailable(error.into());
-        let (readers, reading) = Readers::start(connections).map_err(no_thread)?;
+        let (readers, reading) = Readers::start(connections, vital).map_err(no_thread)?;
         let (writer, thread) =
-            Writer::start(db, clock.clone(), lock, reading).map_err(no_thread)?;
+            Writer::start(db, clock.clone(), (lock, reading), vital).map_err(no_thread)?;
         Ok(Self { writer, readers, clock, thread: Mutex::new(Some(thread)) })
     }
 }
@@ -265,8 +266,7 @@ impl Store for SqliteStore {
         self.readers.close();
         self.writer.close();
         let Some(thread) = self.thread.lock().take() else { return };
-        if !matches!(tokio::task::spawn_blocking(move || thread.join()).await, Ok(Ok(()))) {
-            tracing::error!("the thread that writes ended in a panic");
-        }
+        // A panic has been told.
+        drop(tokio::task::spawn_blocking(move || thread.join()).await);
     }
 }

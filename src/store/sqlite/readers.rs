@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::READS_WAITING;
 use super::queue::{self, Queue};
 use crate::store::{Result, StoreError};
+use crate::vital::{Vital, caught};
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -24,14 +25,14 @@ impl Readers {
     /// Starts a thread for each connection.
     pub(super) fn start(
         connections: Vec<Connection>,
+        vital: &Vital,
     ) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
         let (sender, jobs) = sync_channel::<Job>(READS_WAITING);
         let jobs = Arc::new(Mutex::new(jobs));
         let mut threads = Vec::new();
         for db in connections {
             let jobs = jobs.clone();
-            let thread = std::thread::Builder::new().name("sqlite-reader".into());
-            threads.push(thread.spawn(move || {
+            threads.push(vital.thread("sqlite-reader", move || {
                 while let Some(job) = next(&jobs) {
                     job(&db);
                 }
@@ -49,7 +50,8 @@ impl Readers {
         let job = move |db: &Connection| {
             if !to.is_closed() {
                 // Who asked may have gone meanwhile: a read leaves nothing behind.
-                drop(to.send(snapshot(db, read)));
+                let read = caught(|| snapshot(db, read));
+                drop(to.send(read.unwrap_or_else(|panic| Err(StoreError::Broken(panic.into())))));
             }
         };
         let pushed = self.0.push(Box::new(job));

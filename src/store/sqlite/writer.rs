@@ -19,6 +19,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::metrics::{self, Backend};
 use crate::store::{Result, StoreError};
 use crate::trace::{self, Span};
+use crate::vital::{Panicked, Vital, caught};
 
 /// The near end of the writer thread.
 pub(super) struct Writer(Queue<Box<dyn Command>>);
@@ -29,15 +30,15 @@ impl Writer {
     pub(super) fn start(
         db: Connection,
         clock: Arc<dyn Clock>,
-        lock: File,
-        readers: Vec<JoinHandle<()>>,
+        (lock, readers): (File, Vec<JoinHandle<()>>),
+        vital: &Vital,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (sender, commands) = sync_channel(WRITES_WAITING);
-        let thread = std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
+        let thread = vital.thread("sqlite-writer", move || {
             serve(&db, &*clock, &commands);
-            let panics = readers.into_iter().filter_map(|thread| thread.join().err()).count();
-            if panics > 0 {
-                tracing::error!(panics, "threads that read ended in a panic");
+            // Their panics have been told.
+            for reader in readers {
+                drop(reader.join());
             }
             drop(db);
             drop(lock);
@@ -95,7 +96,10 @@ where
     W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send,
 {
     fn run(&mut self, db: &Connection, now: Timestamp) -> bool {
-        self.outcome = self.work.take().map(|work| work(db, now));
+        // What one command has half-way done is undone, and the others go on.
+        let broken = |panic: Panicked| Err(StoreError::Broken(panic.into()).into());
+        let work = self.work.take();
+        self.outcome = work.map(|work| caught(|| work(db, now)).unwrap_or_else(broken));
         matches!(self.outcome, Some(Ok(_)))
     }
 

@@ -15,6 +15,7 @@ use adda::bus::memory::MemoryHub;
 use adda::bus::{Bus, BusEvent, BusOptions, Place};
 use adda::clock::{Clock, SystemClock, Timestamp};
 use adda::model::{DeviceId, SessionId, UserId};
+use adda::vital::Vital;
 use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Mutex, MutexGuard};
@@ -120,7 +121,8 @@ impl World {
 }
 
 async fn open(url: String, lease: Duration) -> Arc<dyn Bus> {
-    let opened = adda::bus::open(BusOptions { url, lease }, Arc::new(SystemClock)).await;
+    let opened =
+        adda::bus::open(BusOptions { url, lease }, Arc::new(SystemClock), &Vital::default()).await;
     opened.expect("the URL is good")
 }
 
@@ -259,7 +261,8 @@ async fn a_url_that_is_none_is_refused_without_its_password() {
     for url in ["mongodb://u:secret@h/", "redis-sentinel://u:secret@h", "secret@h", "redis:h"] {
         let options = BusOptions { url: url.to_owned(), lease: LEASE };
         assert!(!format!("{options:?}").contains("secret"), "{url}");
-        let refused = adda::bus::open(options, Arc::new(SystemClock)).await.err();
+        let refused =
+            adda::bus::open(options, Arc::new(SystemClock), &Vital::default()).await.err();
         let refused = refused.expect(url);
         assert!(!format!("{refused} {refused:?}").contains("secret"), "{url}");
     }

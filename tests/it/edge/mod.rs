@@ -14,6 +14,7 @@ use adda::proto;
 use adda::rpc::generated::chat_service_server::ChatService;
 use adda::server::{self, Edge, Readiness, Running};
 use adda::trace::TraceId;
+use adda::vital::Vital;
 use adda::wire::EncodedFrame;
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
@@ -116,7 +117,7 @@ impl Server {
         let clock = Arc::new(SystemClock);
         let verifier = Arc::new(Verifier::open(&config.tokens, clock.clone()).await.unwrap());
         let (sender, readiness) = watch::channel(Readiness::READY);
-        let edge = Edge { verifier, clock, readiness };
+        let edge = Edge { verifier, clock, readiness, vital: Vital::default() };
         let stop = CancellationToken::new();
         let bound = server::bind(config.listen).await.unwrap();
         let running = bound.serve(&config, edge, server::routes(Stub), stop.clone());

@@ -96,7 +96,7 @@ async fn a_peer_that_says_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_server_stops_after_its_calls_or_after_the_drain_time() {
-    let server = Server::start(&["--dev", "--drain-timeout", "300ms"]).await;
+    let mut server = Server::start(&["--dev", "--drain-timeout", "300ms"]).await;
     let token = server.token().await;
     let open = |web| server.call(web, "Subscribe", framed(&[])).bearer_auth(&token).send();
     let (mut native, mut web) = (open(false).await.unwrap(), open(true).await.unwrap());
@@ -110,7 +110,7 @@ async fn a_server_stops_after_its_calls_or_after_the_drain_time() {
     assert!(web.chunk().await.is_err());
     assert!(TcpStream::connect(addr).await.is_err());
 
-    let idle = Server::dev().await;
+    let mut idle = Server::dev().await;
     client(true).get(idle.url("/healthz")).send().await.unwrap();
     idle.stop.cancel();
     let stopped = tokio::time::timeout(Duration::from_secs(5), idle.running.stopped()).await;
@@ -119,7 +119,7 @@ async fn a_server_stops_after_its_calls_or_after_the_drain_time() {
 
 #[tokio::test]
 async fn a_killed_server_is_gone_at_once() {
-    let server = Server::dev().await;
+    let mut server = Server::dev().await;
     let token = server.token().await;
     let open = server.call(false, "Subscribe", framed(&[])).bearer_auth(&token).send();
     let mut stream = open.await.unwrap();

@@ -24,17 +24,17 @@ mod redis;
 mod stream;
 mod unread;
 
-use client::Device;
+pub(crate) use client::Device;
 
 /// Two nodes on one MongoDB and one Redis.
-async fn two_nodes(flags: &[&str]) -> Option<World> {
+pub(crate) async fn two_nodes(flags: &[&str]) -> Option<World> {
     let store = crate::infra::mongo::fresh_uri().await?;
     let bus = crate::infra::redis::fresh_url().await?;
     Some(World::on(store, bus, 2, flags).await)
 }
 
 /// A group, made at some node.
-async fn group(addr: SocketAddr, owner: &str, others: &[&str]) -> String {
+pub(crate) async fn group(addr: SocketAddr, owner: &str, others: &[&str]) -> String {
     let request = proto::CreateChatRequest {
         kind: proto::ChatKind::Group.into(),
         member_ids: others.iter().map(ToString::to_string).collect(),
@@ -46,7 +46,7 @@ async fn group(addr: SocketAddr, owner: &str, others: &[&str]) -> String {
 }
 
 /// What the log has of a chat, which must run 1, 2, 3, … without a hole and hold nothing twice.
-async fn sound_history(api: &mut Api, chat: &str) -> Vec<proto::Message> {
+pub(crate) async fn sound_history(api: &mut Api, chat: &str) -> Vec<proto::Message> {
     let all = history(api, chat).await;
     let seqs: Vec<u32> = all.iter().map(|message| message.seq).collect();
     let whole: Vec<u32> = (1..).take(all.len()).collect();
@@ -72,7 +72,7 @@ fn assert_sent(device: &Device, log: &[proto::Message]) {
 }
 
 /// `/readyz` of a node: the code and the text.
-async fn readyz(addr: SocketAddr) -> (u16, String) {
+pub(crate) async fn readyz(addr: SocketAddr) -> (u16, String) {
     let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
     let request = "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -84,7 +84,7 @@ async fn readyz(addr: SocketAddr) -> (u16, String) {
 }
 
 /// The reason in a Status.
-fn reason(status: &tonic::Status) -> String {
+pub(crate) fn reason(status: &tonic::Status) -> String {
     use tonic_types::StatusExt as _;
     let details = status.get_error_details();
     details.error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}")).reason.clone()

@@ -63,12 +63,24 @@ impl Adda {
         assert!(until(up).await, "adda did not come up; see {}", self.log.display());
     }
 
-    /// Asks it to leave, as `kill` does, and waits until it has.
-    pub(crate) async fn leave(&mut self) {
+    /// Asks it to leave, as `kill` does.
+    pub(crate) fn terminate(&self) {
+        self.process.as_ref().expect("it runs").terminate();
+    }
+
+    /// Waits until it has ended by itself; with what code.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
         let mut process = self.process.take().expect("it runs");
-        process.terminate();
         let process = parking_lot::Mutex::new(&mut process);
         let gone = until(async || process.lock().has_ended()).await;
         assert!(gone, "adda did not leave; see {}", self.log.display());
+        process.lock().code()
+    }
+
+    /// Asks it to leave, and waits until it has.
+    pub(crate) async fn leave(&mut self) {
+        self.terminate();
+        let code = self.ended().await;
+        assert_eq!(code, Some(0), "adda did not leave well; see {}", self.log.display());
     }
 }

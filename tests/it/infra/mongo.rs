@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use adda::clock::Clock;
 use adda::store::Store;
 use adda::store::mongo::MongoStore;
+use adda::vital::Vital;
 use tokio::sync::OnceCell;
 
 use super::mongod::ReplicaSet;
@@ -40,7 +41,8 @@ pub(crate) async fn fresh_stores(
 pub(crate) async fn stores(uri: &str, count: usize, clock: Arc<dyn Clock>) -> Vec<Arc<dyn Store>> {
     let mut stores: Vec<Arc<dyn Store>> = Vec::new();
     for _ in 0..count {
-        let store = MongoStore::open(uri, clock.clone()).await.expect("the store opens");
+        let store =
+            MongoStore::open(uri, clock.clone(), &Vital::default()).await.expect("the store opens");
         stores.push(Arc::new(store));
     }
     stores

@@ -81,6 +81,11 @@ impl Process {
     pub(super) fn has_ended(&mut self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))
     }
+
+    /// What it has ended with, if it has, and by itself.
+    pub(super) fn code(&mut self) -> Option<i32> {
+        self.0.try_wait().ok().flatten().and_then(|status| status.code())
+    }
 }
 
 impl Drop for Process {
@@ -96,7 +101,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// The first file of this name on PATH.
-pub(super) fn on_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use adda::clock::{Clock, SystemClock};
 use adda::store::sqlite::SqliteStore;
+use adda::vital::Vital;
 
 use super::Bench;
 use crate::infra::mongo::fresh_stores;
@@ -13,9 +14,13 @@ pub(super) async fn sqlite() -> Bench {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("adda.db");
-    let store = SqliteStore::open(path.to_str().expect("a path in UTF-8"), clock.clone())
-        .await
-        .expect("a new file");
+    let store = SqliteStore::open(
+        path.to_str().expect("a path in UTF-8"),
+        clock.clone(),
+        &Vital::default(),
+    )
+    .await
+    .expect("a new file");
     Bench::new(vec![Arc::new(store)], clock, Some(dir))
 }
 

@@ -8,6 +8,7 @@ use adda::clock::{Clock, SystemClock, Timestamp};
 use adda::model::{ChatId, MAX_SEQ, NoteKind, UserId};
 use adda::store::sqlite::SqliteStore;
 use adda::store::{AppendError, ChangeCursor, Created, Mark, OpenError, StoreError, UnreadQuery};
+use adda::vital::Vital;
 use rusqlite::params;
 use uuid::Uuid;
 
@@ -31,7 +32,9 @@ impl File {
     }
 
     async fn open_by(&self, clock: Arc<dyn Clock>) -> Bench {
-        let store = SqliteStore::open(&self.path(), clock.clone()).await.expect("it opens");
+        let store = SqliteStore::open(&self.path(), clock.clone(), &Vital::default())
+            .await
+            .expect("it opens");
         Bench::new(vec![Arc::new(store)], clock, None)
     }
 
@@ -86,7 +89,7 @@ async fn opening_again_finds_everything() {
 async fn a_file_in_use_is_refused_until_it_is_closed() {
     let file = File::new();
     let bench = file.open().await;
-    let second = SqliteStore::open(&file.path(), Arc::new(SystemClock)).await;
+    let second = SqliteStore::open(&file.path(), Arc::new(SystemClock), &Vital::default()).await;
     let error = second.err().expect("it is in use");
     assert!(matches!(error, StoreError::Unavailable(_)));
     assert!(error.to_string().contains("in use by another process"), "{error}");
@@ -100,26 +103,41 @@ async fn a_file_of_a_newer_version_or_of_another_program_is_refused() {
     let file = File::new();
     file.open().await.close().await;
     file.write("PRAGMA user_version = 2", []);
-    let error = SqliteStore::open(&file.path(), Arc::new(SystemClock)).await.err().unwrap();
+    let error = SqliteStore::open(&file.path(), Arc::new(SystemClock), &Vital::default())
+        .await
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("made by a newer adda"), "{error}");
     let other = File::new();
     other.write("CREATE TABLE recipes (name TEXT)", []);
-    let error = SqliteStore::open(&other.path(), Arc::new(SystemClock)).await.err().unwrap();
+    let error = SqliteStore::open(&other.path(), Arc::new(SystemClock), &Vital::default())
+        .await
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("not a file of adda"), "{error}");
     let noise = File::new();
     std::fs::write(noise.path(), "not a database at all".repeat(100)).unwrap();
-    let error = SqliteStore::open(&noise.path(), Arc::new(SystemClock)).await.err().unwrap();
+    let error = SqliteStore::open(&noise.path(), Arc::new(SystemClock), &Vital::default())
+        .await
+        .err()
+        .unwrap();
     assert!(matches!(error, StoreError::Broken(_)), "{error}");
 }
 
 #[tokio::test]
 async fn a_url_without_a_path_is_refused() {
     for url in ["sqlite:", "sqlite::memory:", "postgres://u:secret@h/d", ""] {
-        let error = adda::store::open(url, Arc::new(SystemClock)).await.err().unwrap();
+        let error =
+            adda::store::open(url, Arc::new(SystemClock), &Vital::default()).await.err().unwrap();
         assert!(matches!(error, OpenError::Url(_)), "{error}");
         assert!(!error.to_string().contains("secret"));
     }
-    let error = adda::store::open("sqlite:/nowhere/at/all/adda.db", Arc::new(SystemClock)).await;
+    let error = adda::store::open(
+        "sqlite:/nowhere/at/all/adda.db",
+        Arc::new(SystemClock),
+        &Vital::default(),
+    )
+    .await;
     assert!(matches!(error, Err(OpenError::Store(StoreError::Unavailable(_)))));
 }
 

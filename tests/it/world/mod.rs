@@ -161,7 +161,7 @@ impl World {
 
     /// A node leaves, as on SIGTERM.
     pub(crate) async fn leave(&mut self, node: usize) {
-        self.nodes[node].take().unwrap().leave().await;
+        self.nodes[node].take().unwrap().leave().await.unwrap();
     }
 
     /// What a node keeps its data in: for what no call does yet.
