@@ -70,6 +70,7 @@ pub struct Service {
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    look: presence::Look,
     /// Everything that runs beside the calls; awaited at the end.
     pub(crate) tasks: TaskTracker,
     /// Ends the tasks that run for ever.
@@ -96,6 +97,7 @@ impl Service {
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            look: presence::Look::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,

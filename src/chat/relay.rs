@@ -195,6 +195,7 @@ impl Service {
             for listener in self.hub.all() {
                 listener.deliver(Delivery::Compare(gap.since.minus(LOG_OVERLAP)));
             }
+            self.look_at_presence_soon();
         }
     }
 

@@ -30,6 +30,10 @@ impl Session {
                 self.compare_with_store(Some(since));
                 Ok(())
             }
+            Delivery::LookAtPresence => {
+                self.look_at_presence();
+                Ok(())
+            }
             Delivery::Superseded => Err(End::Close(
                 CloseReason::Superseded,
                 "a newer stream of this device and instance is there",
@@ -120,8 +124,8 @@ impl Session {
             }
             Told::Typing(_) | Told::Presence { .. } if in_background => Ok(()),
             Told::Typing(frame) => self.push(frame.clone(), Weight::Light),
-            Told::Presence { user, node, frame, .. } => {
-                self.listener.watch(user, node.as_ref());
+            Told::Presence { user, node, at, frame } => {
+                self.listener.watch(user, node.as_ref(), *at);
                 self.push(frame.clone(), Weight::Light)
             }
         }
@@ -187,6 +191,16 @@ impl Session {
         self.service.tasks.spawn(async move {
             if let Err(error) = service.show_online_peers(&listener, &direct).await {
                 tracing::warn!(%error, "cannot tell a stream who is online");
+            }
+        });
+    }
+
+    fn look_at_presence(&self) {
+        let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+        let joined = self.joined.clone();
+        self.service.tasks.spawn(async move {
+            if let Err(error) = service.show_presence_missed(&listener, &joined).await {
+                tracing::warn!(%error, "cannot tell a stream who came and went");
             }
         });
     }
