@@ -6,6 +6,7 @@ mod bus;
 mod chat_client;
 mod config;
 mod edge;
+mod faults;
 mod hard;
 mod house;
 mod infra;

@@ -5,6 +5,7 @@ pub(crate) mod adda;
 pub(crate) mod mongo;
 pub(crate) mod mongod;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 
 use std::io::Write as _;
