@@ -10,6 +10,8 @@ pub mod error;
 pub mod load;
 pub mod logging;
 pub mod model;
+#[cfg(mutants)]
+mod mutants;
 pub mod proto;
 pub mod rpc;
 pub mod server;

@@ -54,6 +54,10 @@ impl Service {
 
     /// Publishes a stored message to the nodes that have members.
     pub(super) async fn publish_message(&self, message: &Message) {
+        #[cfg(mutants)]
+        if crate::mutants::are("publish-dropped") {
+            return;
+        }
         if !self.bus.has_peers() {
             return;
         }
