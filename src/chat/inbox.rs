@@ -4,6 +4,8 @@
 //! of each chat's id, which is random. A chat that moves up meanwhile comes on the next page.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use prost::Message as _;
 
@@ -12,7 +14,7 @@ use super::limits::MAX_PAGE_BYTES;
 use super::seal::{Purpose, armour, bad_token, unarmour};
 use super::text;
 use super::unread;
-use super::view::{Listed, Row, updated_at};
+use super::view::{Listed, Row};
 use crate::error::Result;
 use crate::model::{Chat, ChatId, ChatKind, Member, UserId};
 use crate::proto;
@@ -24,6 +26,31 @@ const MAX_PAGE: usize = 100;
 const MARK_BYTES: usize = 6;
 
 type Mark = [u8; MARK_BYTES];
+
+/// So long a walk through the pages may use the order that its first page read.
+const ORDER_AGE: Duration = Duration::from_secs(60);
+/// Chats of all orders that are kept: some 100 MB.
+const ORDER_CHATS: u64 = 1_000_000;
+
+/// Which chats a user is shown, newest first, and their newest messages.
+#[derive(Debug)]
+pub struct Order {
+    chats: Vec<ChatId>,
+    heads: HashMap<ChatId, Head>,
+}
+
+/// Orders that were just read, so that each page need not read all heads again. What has moved
+/// since comes all the same: before the last page the order is read anew.
+pub type Orders = moka::sync::Cache<UserId, Arc<Order>>;
+
+/// None yet.
+pub fn orders() -> Orders {
+    moka::sync::Cache::builder()
+        .weigher(|_, order: &Arc<Order>| u32::try_from(order.chats.len()).unwrap_or(u32::MAX))
+        .max_capacity(ORDER_CHATS)
+        .time_to_live(ORDER_AGE)
+        .build()
+}
 
 /// A page of the inbox.
 #[derive(Debug, Default)]
@@ -51,40 +78,37 @@ impl Service {
             0 => DEFAULT_PAGE,
             size => size.min(MAX_PAGE),
         };
-        let mut rows = self.inbox_rows(user).await?;
-        let total = if page_token.is_empty() {
-            let (places, heads) = parts(&rows);
-            Some(self.count_all(user, &places, &heads).await?)
-        } else {
-            None
-        };
-        if !query.is_empty() {
-            rows = self.matching(user, rows, &query).await?;
+        let first = page_token.is_empty();
+        let mut order = self.order(user, first).await?;
+        let mut left = self.not_given(user, &order, &given, &query).await?;
+        if !first && left.len() <= size {
+            // What has come since the order was read, too, before this is the last page.
+            order = self.order(user, true).await?;
+            left = self.not_given(user, &order, &given, &query).await?;
         }
-        rows.retain(|row| !given.contains(&mark(row.chat.id)));
-        let mut more = rows.len() > size;
-        rows.truncate(size);
-        let counts = if let Some(counts) = &total {
-            counts.clone()
-        } else {
-            let (places, heads) = parts(&rows);
-            self.count_all(user, &places, &heads).await?
-        };
-        for row in &mut rows {
-            row.unread = counts.get(&row.chat.id).copied().unwrap_or(0);
-        }
+        let mut more = left.len() > size;
+        left.truncate(size);
+        // Heads before the read sets: see ReadOutcome.
+        let heads = if first { order.heads.clone() } else { self.heads_of(&left).await? };
+        let seen = if first { &order.chats } else { &left };
+        let places = self.store.places(user, seen).await?;
+        let counts = self.count_all(user, &places, &heads).await?;
+        let total_unread = first.then(|| unread::total(counts.values()));
+        let rows = self.rows(&left, places, &heads, &counts).await?;
         let marks: Vec<Mark> = rows.iter().map(|row| mark(row.chat.id)).collect();
+        let gone = left.iter().map(|chat| mark(*chat)).filter(|mark| !marks.contains(mark));
+        let gone: Vec<Mark> = gone.collect();
         let mut chats = self.show_chats(user, rows, Listed::Pairs).await?;
         let fits = fitting(&chats);
         more |= fits < chats.len();
         chats.truncate(fits);
         let next_page_token = if more {
-            let all: Vec<u8> = given.iter().chain(&marks[..fits]).flatten().copied().collect();
+            let all: Vec<u8> =
+                given.iter().chain(&marks[..fits]).chain(&gone).flatten().copied().collect();
             armour(&self.sealer.seal(user, Purpose::Inbox(&query), &all))
         } else {
             String::new()
         };
-        let total_unread = total.map(|counts| unread::total(counts.values()));
         Ok(InboxPage { chats, next_page_token, total_unread })
     }
 
@@ -98,51 +122,85 @@ impl Service {
         if rest.is_empty() { Ok(marks.iter().copied().collect()) } else { Err(bad_token()) }
     }
 
-    /// All chats of a user that the inbox shows, newest first, without counts.
-    pub(super) async fn inbox_rows(&self, user: &UserId) -> Result<Vec<Row>> {
-        let places = self.store.memberships(user).await?;
-        let ids: Vec<ChatId> =
-            places.iter().filter(|place| place.left_at.is_none()).map(|place| place.chat).collect();
-        // The newest messages before the read sets: see ReadOutcome.
-        let heads = self.store.heads(&ids).await?;
-        let (places, chats) =
-            tokio::try_join!(self.store.memberships(user), self.store.chats(&ids))?;
-        let heads: HashMap<ChatId, Head> =
-            heads.into_iter().map(|head| (head.chat, head)).collect();
+    /// The order of a user's inbox: just read, or as it was a moment ago.
+    async fn order(&self, user: &UserId, fresh: bool) -> Result<Arc<Order>> {
+        if !fresh && let Some(order) = self.orders.get(user) {
+            return Ok(order);
+        }
+        let chats = self.store.chats_of(user).await?;
+        let heads = self.heads_of(&chats).await?;
+        let silent: Vec<ChatId> =
+            chats.iter().filter(|chat| !heads.contains_key(chat)).copied().collect();
+        // A direct chat without a message is its maker's alone; a chat half made is nobody's.
+        let hidden: HashSet<ChatId> = {
+            let there = self.store.chats(&silent).await?;
+            let shown = |chat: &&Chat| chat.kind != ChatKind::Direct || chat.created_by == *user;
+            let shown: HashSet<ChatId> = there.iter().filter(shown).map(|chat| chat.id).collect();
+            silent.into_iter().filter(|chat| !shown.contains(chat)).collect()
+        };
+        let mut chats: Vec<ChatId> =
+            chats.into_iter().filter(|chat| !hidden.contains(chat)).collect();
+        chats.sort_by_key(|chat| {
+            let at = heads.get(chat).map_or(chat.time(), |head| head.id.time());
+            std::cmp::Reverse((at, *chat))
+        });
+        let order = Arc::new(Order { chats, heads });
+        self.orders.insert(user.clone(), Arc::clone(&order));
+        Ok(order)
+    }
+
+    async fn heads_of(&self, chats: &[ChatId]) -> Result<HashMap<ChatId, Head>> {
+        let heads = self.store.heads(chats).await?;
+        Ok(heads.into_iter().map(|head| (head.chat, head)).collect())
+    }
+
+    /// What of the order no page had yet, and the query finds.
+    async fn not_given(
+        &self,
+        user: &UserId,
+        order: &Order,
+        given: &HashSet<Mark>,
+        query: &str,
+    ) -> Result<Vec<ChatId>> {
+        let left = order.chats.iter().filter(|chat| !given.contains(&mark(**chat)));
+        let left: Vec<ChatId> = left.copied().collect();
+        if query.is_empty() { Ok(left) } else { self.matching(user, left, query).await }
+    }
+
+    /// What a page shows, in the order given; chats that are not there any more left out.
+    async fn rows(
+        &self,
+        page: &[ChatId],
+        places: Vec<Member>,
+        heads: &HashMap<ChatId, Head>,
+        counts: &HashMap<ChatId, u32>,
+    ) -> Result<Vec<Row>> {
+        let mut places: HashMap<ChatId, Member> =
+            places.into_iter().map(|place| (place.chat, place)).collect();
+        let chats = self.store.chats(page).await?;
         let mut chats: HashMap<ChatId, Chat> =
             chats.into_iter().map(|chat| (chat.id, chat)).collect();
-        let mut rows: Vec<Row> = places
-            .into_iter()
-            .filter(|place| place.left_at.is_none())
-            .filter_map(|place| {
-                let chat = chats.remove(&place.chat)?;
-                let head = heads.get(&chat.id).copied();
-                Some(Row { chat, place, head, unread: 0 })
-            })
-            .filter(|row| {
-                let silent = row.chat.kind == ChatKind::Direct && row.head.is_none();
-                !silent || row.chat.created_by == *user
-            })
-            .collect();
-        rows.sort_by_key(|row| std::cmp::Reverse((updated_at(&row.chat, row.head), row.chat.id)));
-        Ok(rows)
+        let row = |id: &ChatId| {
+            let (chat, place) = (chats.remove(id)?, places.remove(id)?);
+            let unread = counts.get(id).copied().unwrap_or(0);
+            Some(Row { chat, place, head: heads.get(id).copied(), unread })
+        };
+        Ok(page.iter().filter_map(row).collect())
     }
 
     /// Those whose title, or other member's name, contains the query.
-    async fn matching(&self, user: &UserId, rows: Vec<Row>, query: &str) -> Result<Vec<Row>> {
-        let direct: Vec<ChatId> = rows
-            .iter()
-            .filter(|row| row.chat.kind == ChatKind::Direct)
-            .map(|row| row.chat.id)
-            .collect();
+    async fn matching(&self, user: &UserId, ids: Vec<ChatId>, query: &str) -> Result<Vec<ChatId>> {
+        let chats = self.store.chats(&ids).await?;
+        let direct: Vec<ChatId> =
+            chats.iter().filter(|chat| chat.kind == ChatKind::Direct).map(|chat| chat.id).collect();
         let pairs = self.store.pairs(&direct).await?;
         let peers: HashMap<ChatId, UserId> = pairs
             .into_iter()
             .filter(|member| member.user != *user)
             .map(|member| (member.chat, member.user))
             .collect();
-        let ids: Vec<UserId> = peers.values().cloned().collect();
-        let users = self.users_by_id(&ids).await?;
+        let others: Vec<UserId> = peers.values().cloned().collect();
+        let users = self.users_by_id(&others).await?;
         let name = |chat: &Chat| match peers.get(&chat.id) {
             None => text::fold(&chat.title),
             // Who has not been met yet is shown by id, and found by it.
@@ -154,7 +212,9 @@ impl Service {
                     .unwrap_or(peer.as_str()),
             ),
         };
-        Ok(rows.into_iter().filter(|row| name(&row.chat).contains(query)).collect())
+        let found: HashSet<ChatId> =
+            chats.iter().filter(|chat| name(chat).contains(query)).map(|chat| chat.id).collect();
+        Ok(ids.into_iter().filter(|id| found.contains(id)).collect())
     }
 }
 
@@ -162,12 +222,6 @@ fn mark(chat: ChatId) -> Mark {
     let mut mark = [0; MARK_BYTES];
     mark.copy_from_slice(&chat.0.as_bytes()[16 - MARK_BYTES..]);
     mark
-}
-
-fn parts(rows: &[Row]) -> (Vec<Member>, HashMap<ChatId, Head>) {
-    let places = rows.iter().map(|row| row.place.clone()).collect();
-    let heads = rows.iter().filter_map(|row| row.head).map(|head| (head.chat, head)).collect();
-    (places, heads)
 }
 
 /// How many of these fit into one answer; at least one if there is one.

@@ -65,6 +65,7 @@ pub struct Service {
     receipts: receipts::Receipts,
     typing: typing::Typing,
     profiles: profile::Profiles,
+    orders: inbox::Orders,
     calls: calls::Calls,
     deafness: relay::Deafness,
     /// Users whose grace runs, and how many times.
@@ -93,6 +94,7 @@ impl Service {
             hub: hub::Hub::default(),
             feeds: feed::Feeds::default(),
             profiles: profile::Profiles::default(),
+            orders: inbox::orders(),
             calls: calls::Calls::default(),
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),

@@ -62,11 +62,10 @@ impl Service {
 
     /// What is unread in all chats of a user; stops at 1000.
     pub async fn total_unread(&self, user: &UserId) -> Result<u32> {
-        let mut places = self.store.memberships(user).await?;
-        places.retain(|place| place.left_at.is_none());
-        let chats: Vec<ChatId> = places.iter().map(|place| place.chat).collect();
+        let chats = self.store.chats_of(user).await?;
         let heads = self.store.heads(&chats).await?;
         let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
+        let places = self.store.places(user, &chats).await?;
         let counts = self.count_all(user, &places, &heads).await?;
         Ok(total(counts.values()))
     }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::task::JoinSet;
 
+use super::LoadError;
 use super::device::Caller;
 use super::measure::Run;
 use super::report::Report;
 use super::stats::Series;
 use super::talk::Due;
-use super::{LoadError, OPENING};
 use crate::config::load::InboxArgs;
 use crate::proto::ListChatsRequest;
 
+/// Calls under way on one connection while the chats are made.
+const AT_ONCE: usize = 16;
 /// What an app shows at once.
 const PAGE: u32 = 50;
 
@@ -95,7 +97,7 @@ async fn fill(run: &Run, plan: InboxArgs) -> Result<(), LoadError> {
                     Ok::<_, LoadError>(id)
                 }
             })
-            .buffered(OPENING)
+            .buffered(AT_ONCE)
             .try_collect()
             .await?;
         for (chat, id) in chats.iter().enumerate().rev().take(plan.unread) {

@@ -340,6 +340,14 @@ pub trait Store: Send + Sync + 'static {
     /// are not there are left out.
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
+    /// The chats a user is in, in no order, at the least cost. One that is being made, or is not
+    /// there any more, may be among them.
+    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>>;
+
+    /// A user's places in these chats, in no order; those left are left out. A chat that is not
+    /// there may have one.
+    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>>;
+
     /// In how many chats each of these users is, in the order asked, 0 for who is unknown; up to
     /// 10,000 users. One that is being made may count.
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>>;

@@ -203,6 +203,31 @@ impl Db {
         Ok(members)
     }
 
+    /// By the index alone.
+    pub(super) async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
+        let filter = doc! { "user_id": user.as_str(), "left_at": null };
+        let found = self.members.clone_with_type::<Document>();
+        let find = found
+            .find(filter)
+            .projection(doc! { "_id": 0, "chat_id": 1 })
+            .hint(Hint::Keys(doc! { "user_id": 1, "left_at": 1, "chat_id": 1 }));
+        let chat = |doc: Document| match doc.get("chat_id") {
+            Some(Bson::Binary(id)) => id.to_uuid().ok().map(|id| ChatId(plain(id))),
+            _ => None,
+        };
+        let found = all(find).await?.into_iter();
+        found.map(|doc| chat(doc).ok_or_else(|| broken("a chat's id cannot be read"))).collect()
+    }
+
+    pub(super) async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
+        let filter = doc! {
+            "chat_id": { "$in": chat_ids(&distinct(chats)) },
+            "user_id": user.as_str(),
+            "left_at": null,
+        };
+        read(all(self.members.find(filter).hint(by_member())).await?)
+    }
+
     /// By the index alone: chats that are half made count, as they are about to be.
     pub(super) async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
         let mut counts: HashMap<String, u32> = HashMap::new();

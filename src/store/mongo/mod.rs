@@ -169,6 +169,14 @@ impl Store for MongoStore {
         self.db()?.memberships(user, self.clock.now()).await
     }
 
+    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
+        self.db()?.chats_of(user).await
+    }
+
+    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
+        self.db()?.places(user, chats).await
+    }
+
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
         self.db()?.count_memberships(users).await
     }

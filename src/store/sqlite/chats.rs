@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::log;
+use super::log::{self, array};
 use super::rows::{self, CHAT, MEMBER};
 use crate::clock::Timestamp;
 use crate::model::{Chat, ChatId, Member, UserId};
@@ -164,6 +164,24 @@ pub(super) fn memberships(
         db,
         "WHERE m.user_id = ?1 AND (m.left_at IS NULL OR m.left_at > ?2)",
         params![user.as_str(), now.minus(FORMER).0],
+    )
+}
+
+pub(super) fn chats_of(db: &Connection, user: &UserId) -> rusqlite::Result<Vec<ChatId>> {
+    db.prepare_cached("SELECT chat_id FROM members WHERE user_id = ?1 AND left_at IS NULL")?
+        .query_map([user.as_str()], |row| Ok(ChatId(rows::uuid(row, 0)?)))?
+        .collect()
+}
+
+pub(super) fn places(
+    db: &Connection,
+    user: &UserId,
+    chats: &[ChatId],
+) -> rusqlite::Result<Vec<Member>> {
+    select(
+        db,
+        "WHERE m.chat_id IN rarray(?2) AND m.user_id = ?1 AND m.left_at IS NULL",
+        params![user.as_str(), array(chats)],
     )
 }
 

@@ -194,6 +194,16 @@ impl Store for SqliteStore {
         self.readers.ask(move |db| chats::memberships(db, now, &user)).await
     }
 
+    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
+        let user = user.clone();
+        self.readers.ask(move |db| chats::chats_of(db, &user)).await
+    }
+
+    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
+        let (user, chats) = (user.clone(), each_once(chats));
+        self.readers.ask(move |db| chats::places(db, &user, &chats)).await
+    }
+
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
         let users = users.to_vec();
         self.readers.ask(move |db| chats::count_memberships(db, &users)).await

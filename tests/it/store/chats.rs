@@ -22,6 +22,7 @@ on_every_store!(
     a_member_is_found_by_chat_and_user,
     pairs_are_both_members_of_each_chat,
     memberships_are_all_places_of_a_user,
+    chats_and_places_of_a_user_are_the_present_ones,
     memberships_are_counted_in_the_order_asked,
     ten_thousand_users_can_be_counted,
     chats_are_those_that_are_there,
@@ -235,6 +236,19 @@ async fn memberships_are_all_places_of_a_user(bench: &Bench) {
     }
     assert_eq!(sorted(places.into_iter().map(|member| member.chat)), sorted([one, two]));
     assert_eq!(bench.node().memberships(&user("eve")).await.unwrap(), []);
+}
+
+async fn chats_and_places_of_a_user_are_the_present_ones(bench: &Bench) {
+    let one = bench.group(&["ana", "bob"]).await;
+    let two = bench.create(bench.new_direct("ana", "cem")).await;
+    let three = bench.group(&["bob", "cem"]).await;
+    let ana = user("ana");
+    let chats = bench.node().chats_of(&ana).await.unwrap();
+    assert_eq!(sorted(chats), sorted([one, two]));
+    let places = bench.node().places(&ana, &[three, two, two]).await.unwrap();
+    assert_eq!(places, [bench.node().member(two, &ana).await.unwrap().unwrap()]);
+    assert_eq!(bench.node().chats_of(&user("eve")).await.unwrap(), []);
+    assert_eq!(bench.node().places(&ana, &[]).await.unwrap(), []);
 }
 
 async fn memberships_are_counted_in_the_order_asked(bench: &Bench) {

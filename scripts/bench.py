@@ -1,0 +1,357 @@
+#!/usr/bin/env python3
+"""Measures adda and writes benches/RESULTS.md: `make bench`.
+
+Starts what it needs (a mongod replica set of one member, a Redis, adda) on free ports in a
+folder of its own, runs `adda load` scenario by scenario on both pairs of backends, several
+times each, and writes down the median run. Needs what `scripts/tools.sh` fetches; standard
+library only.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SECRET = "a-secret-of-a-bench-that-nobody-else-needs"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def until(what, check, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if check():
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"bench: {what} did not come in {seconds} s")
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Started:
+    """Processes that this run has started, and ends."""
+
+    def __init__(self, folder):
+        self.folder, self.running = folder, []
+
+    def start(self, name, args, env=None):
+        log = open(self.folder / f"{name}.log", "ab")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ADDA_", "JWT_"))}
+        process = subprocess.Popen(args, stdout=log, stderr=log, env={**environment, **(env or {})})
+        self.running.append(process)
+        return process
+
+    def end(self, process):
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self.running.remove(process)
+
+    def end_all(self):
+        for process in list(reversed(self.running)):
+            self.end(process)
+
+
+# A replica set is made by one command; these few lines of BSON spare a driver.
+def document(body):
+    return struct.pack("<i", len(body) + 5) + body + b"\0"
+
+
+def text(key, value):
+    value = value.encode()
+    return b"\x02" + key + b"\0" + struct.pack("<i", len(value) + 1) + value + b"\0"
+
+
+def initiate(port):
+    member = document(b"\x10_id\0" + struct.pack("<i", 0) + text(b"host", f"127.0.0.1:{port}"))
+    members = b"\x04members\0" + document(b"\x030\0" + member)
+    config = document(text(b"_id", "adda") + members)
+    command = document(b"\x03replSetInitiate\0" + config + text(b"$db", "admin"))
+    body = struct.pack("<i", 0) + b"\0" + command
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.sendall(struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body)
+        s.recv(65536)
+
+
+class Pair:
+    """A pair of backends: how adda is started on it."""
+
+    def __init__(self, name, started, binary):
+        self.name, self.started, self.binary, self.adda = name, started, binary, None
+        self.backends, self.folder = [], started.folder / name
+        self.folder.mkdir()
+        if name == "mongodb":
+            self.begin_mongodb()
+        else:
+            self.bus = "memory:"
+
+    def begin_mongodb(self):
+        program = shutil.which("mongod") or str(ROOT / ".tools" / "mongod")
+        self.mongo_port, redis_port = free_port(), free_port()
+        (self.folder / "db").mkdir()
+        mongod = self.started.start("mongod", [
+            program, "--replSet", "adda", "--port", str(self.mongo_port), "--bind_ip", "127.0.0.1",
+            "--dbpath", str(self.folder / "db"), "--wiredTigerCacheSizeGB", "2", "--nounixsocket"])
+        redis = self.started.start("redis", [
+            shutil.which("redis-server"), "--port", str(redis_port), "--bind", "127.0.0.1",
+            "--save", "", "--appendonly", "no", "--dir", str(self.folder)])
+        until("mongod", lambda: answers(self.mongo_port))
+        until("redis", lambda: answers(redis_port))
+        initiate(self.mongo_port)
+        time.sleep(3)
+        self.backends = [mongod.pid, redis.pid]
+        self.bus = f"redis://127.0.0.1:{redis_port}"
+
+    def store(self, database):
+        if self.name == "sqlite":
+            return f"sqlite:{self.folder / database}.db"
+        return f"mongodb://127.0.0.1:{self.mongo_port}/{database}?replicaSet=adda"
+
+    def serve(self, database, *flags):
+        """A fresh adda; the one before is ended."""
+        self.leave()
+        port = free_port()
+        self.server = f"http://127.0.0.1:{port}"
+        self.adda = self.started.start(f"adda-{self.name}", [
+            self.binary, "serve", "--listen", f"127.0.0.1:{port}", "--store", self.store(database),
+            "--bus", self.bus, "--log-level", "warn", *flags], {"JWT_SECRET": SECRET})
+        until("adda", lambda: answers(port))
+
+    def leave(self):
+        if self.adda:
+            self.started.end(self.adda)
+            self.adda = None
+
+    def load(self, name, seconds, *args, server=True):
+        command = [self.binary, "load", "--json", "--time", f"{seconds}s", "--name", name]
+        if server:
+            command += ["--server", self.server, "--pid", str(self.adda.pid)]
+            if self.backends:
+                command += ["--backends", ",".join(map(str, self.backends))]
+        env = {**os.environ, "JWT_SECRET": SECRET}
+        done = subprocess.run(command + list(args), env=env, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"bench: {' '.join(args)}: {done.stderr[-2000:]}")
+        return json.loads(done.stdout)
+
+
+def row(report, name):
+    return next((r for r in report["rows"] if r["name"] == name), None)
+
+
+def figure(report, name):
+    return next((f["value"] for f in report["figures"] if f["name"] == name), None)
+
+
+def median_run(reports, key):
+    """The run in the middle, by its most important figure; and that figure of all."""
+    order = sorted(reports, key=key)
+    return order[len(order) // 2], [key(r) for r in order]
+
+
+class Bench:
+    def __init__(self, pair, options):
+        self.pair, self.options, self.lines, self.nth = pair, options, [], 0
+
+    def runs(self, args, key, seconds=None, fresh=True, flags=("--rate-limits", "off")):
+        reports = []
+        for _ in range(self.options.runs):
+            self.nth += 1
+            if fresh:
+                self.pair.serve(f"b{self.nth}", *flags)
+            report = self.pair.load(f"n{self.nth}", seconds or self.options.seconds, *args)
+            reports.append(report)
+            say(f"  {self.pair.name} {report['shape']}: {key(report):.1f}")
+        return median_run(reports, key)
+
+    def add(self, what, figures, report, of, unit):
+        spread = " · ".join(f"{v:,.0f}" if v >= 100 else f"{v:.1f}" for v in of)
+        used = []
+        for who in ("server", "backends", "generator"):
+            if report.get(who):
+                used.append(f"{report[who]['cores']:.2f}")
+        errors = "; ".join(f"{k}: {v}" for k, v in report["errors"].items()
+                           if not k.startswith("tried again"))
+        self.lines.append(f"| {what} | {figures} | {spread} {unit} | {' + '.join(used)} | {errors or 'none'} |")
+
+    def throughput(self, what, args, name="ack", late="ack", **more):
+        report, of = self.runs(args, lambda r: row(r, name)["per_second"], **more)
+        counted, latency = row(report, name), row(report, late)["latency"]
+        self.add(what, f"**{counted['per_second']:,.0f} a second**, {late} p50 {latency['p50_ms']:.1f} ms,"
+                 f" p99 {latency['p99_ms']:.1f} ms", report, of, "a second")
+        return statistics.median(of)
+
+    def latency(self, what, args, names, **more):
+        report, of = self.runs(args, lambda r: row(r, names[0])["latency"]["p99_ms"], **more)
+        told = [f"{n} p50 {row(report, n)['latency']['p50_ms']:.1f}, **p99 {row(report, n)['latency']['p99_ms']:.1f} ms**"
+                for n in names if row(report, n)]
+        self.add(what, "; ".join(told), report, of, "ms")
+        return statistics.median(of)
+
+    def numbers(self, what, args, names, units, **more):
+        report, of = self.runs(args, lambda r: figure(r, names[0]), **more)
+        told = [f"{n} **{figure(report, n):,.2f} {u}**" for n, u in zip(names, units)]
+        self.add(what, "; ".join(told), report, of, units[0])
+
+    def all(self):
+        o = self.options
+        raw = self.limits()
+        pairs = ["pairs", "--pairs", "50", "--in-flight", "8"]
+        self.throughput("50 pairs, 8 in flight, receipts", pairs)
+        self.throughput("the same, rate limits on", pairs, flags=("--rate-limits", "on"))
+        self.throughput("50 pairs, 8 in flight, no receipts", [*pairs, "--no-receipts"])
+        for chats, rate in ((2000, 5000), (2000, 10000), (9000, 5000), (9000, 10000)):
+            self.throughput(f"{chats:,} busy chats, {rate:,} a second offered",
+                            ["pairs", "--pairs", str(chats), "--rate", str(rate)])
+        self.latency("one pair alone", ["pairs", "--pairs", "1", "--in-flight", "1"],
+                     ["ack", "delivery"])
+        ingest = self.throughput("ingest: receivers away", ["pairs", "--pairs", "200",
+                                 "--in-flight", "16", "--away"])
+        self.share("ingest", ingest, raw["inserts"], "raw grouped inserts")
+        self.throughput("one hot chat, 16 senders", ["group", "--members", "16", "--senders", "16",
+                        "--in-flight", "32", "--away"])
+        fan = self.throughput("fan-out: group of 1,000, all online", ["group", "--in-flight", "16"],
+                              name="delivery", late="to the last reader")
+        self.share("fan-out", fan, raw["streams"], "bare stream")
+        self.latency("one message to 9,000 online members", ["group", "--members", "9000",
+                     "--rate", "1"], ["to the last reader"])
+        self.numbers("idle streams", ["idle", "--streams", str(o.streams)],
+                     ["memory a stream", "processor time a stream"], ["KiB", "µs a second"])
+        self.numbers("storm: all reconnect and resume", ["storm", "--streams", str(o.streams)],
+                     ["until all were caught up"], ["s"])
+        self.numbers("100 readers stop", ["slow"],
+                     ["memory a stopped reader, at most", "the others' delivery p99, by"],
+                     ["KiB", "%"])
+        self.latency("inbox of 1,000 chats, 50 unread", ["inbox"],
+                     ["first page, total", "later page"])
+        for messages in o.history:
+            self.history(messages)
+
+    def history(self, messages):
+        database = f"h{messages}"
+        self.pair.leave()
+        filled = self.pair.load("h", 1, "fill", "--store", self.pair.store(database),
+                                "--messages", str(messages), server=False)
+        say(f"  filled {messages:,} at {row(filled, 'append')['per_second']:,.0f} a second")
+        self.pair.serve(database, "--rate-limits", "off")
+        names = ["newest page", "a page at random", "oldest page"]
+        reports = [self.pair.load("h", self.options.seconds, "history") for _ in range(self.options.runs)]
+        report, of = median_run(reports, lambda r: row(r, names[1])["latency"]["p99_ms"])
+        told = "; ".join(f"{n} p50 {row(report, n)['latency']['p50_ms']:.1f}, **p99 {row(report, n)['latency']['p99_ms']:.1f} ms**"
+                         for n in names)
+        self.add(f"history pages from {messages:,} messages", told, report, of, "ms")
+
+    def limits(self):
+        self.pair.leave()
+        args = ["limits", "--store", self.pair.store("limit"), "--bus", self.pair.bus]
+        reports = [self.pair.load("limits", self.options.seconds, *args, server=False)
+                   for _ in range(self.options.runs)]
+        inserts = statistics.median(figure(r, "grouped durable inserts") for r in reports)
+        streams = statistics.median(row(r, "bare delivery")["per_second"] for r in reports)
+        self.lines.append(f"| *raw: grouped durable inserts, 50 each, {'4 writers' if self.pair.backends else '1 writer'}* |"
+                          f" **{inserts:,.0f} a second** | | | |")
+        self.lines.append(f"| *raw: bare tonic streams, 1,000* | **{streams:,.0f} frames a second** | | | |")
+        for name in ("PUBLISH, one by one", "PUBLISH, pipelined by 16"):
+            values = [figure(r, name) for r in reports if figure(r, name)]
+            if values:
+                self.lines.append(f"| *raw: {name}* | **{statistics.median(values):,.0f} a second** | | | |")
+        say(f"  {self.pair.name} raw: {inserts:,.0f} inserts, {streams:,.0f} frames a second")
+        return {"inserts": inserts, "streams": streams}
+
+    def share(self, what, reached, limit, of):
+        self.lines.append(f"| *{what}, of {of}* | **{100 * reached / limit:.0f} %** | | | |")
+
+
+def output(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    except OSError:
+        return ""
+
+
+def head(options):
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    memory = re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())
+    mongod = shutil.which("mongod") or str(ROOT / ".tools" / "mongod")
+    dirty = " with changes" if output("git", "status", "--porcelain", "--", "src") else ""
+    version = output(mongod, "--version").splitlines()
+    redis = re.search(r"v=(\S+)", output("redis-server", "--version"))
+    return f"""# Measured
+
+By `make bench`, which wrote this page: {datetime.date.today()}, commit {output('git', 'rev-parse', '--short', 'HEAD')}{dirty},
+{os.cpu_count()} cores ({model.group(1) if model else platform.machine()}), {int(memory.group(1)) // 1048576} GiB, {platform.system()} {platform.release().split('-')[0]},
+{output('rustc', '--version').split(' (')[0]}, mongod {version[0].split(' v')[-1] if version else '?'} (one member, `w: majority, j: true`), Redis {redis.group(1) if redis else '?'}, SQLite with `synchronous=FULL`.
+Server, backends and generator share these cores; the load average was {os.getloadavg()[1]:.1f} before it began, so
+where another process runs beside it, ratios within one table say more than figures.
+
+Each row is the median of {options.runs} runs of {options.seconds} s after 3 s of warming up, each against a fresh
+adda; the third column has all runs; *cores* are those of server + backends + generator. Latencies are
+from the time a send was due, and of the slowest part of its way that the row names.
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--streams", type=int, default=15000)
+    parser.add_argument("--history", type=int, nargs="*", default=[1_000_000, 10_000_000])
+    parser.add_argument("--pairs", nargs="*", default=["sqlite", "mongodb"])
+    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "adda"))
+    parser.add_argument("--out", default=str(ROOT / "benches" / "RESULTS.md"))
+    options = parser.parse_args()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    options.streams = min(options.streams, hard - 500)
+    page = head(options)
+    with tempfile.TemporaryDirectory(prefix="adda-bench-") as folder:
+        started = Started(pathlib.Path(folder))
+        try:
+            for name in options.pairs:
+                say(f"{name}:")
+                bench = Bench(Pair(name, started, options.binary), options)
+                bench.all()
+                started.end_all()
+                title = "MongoDB and Redis" if name == "mongodb" else "SQLite and the in-process bus"
+                page += (f"\n## {title}\n\n| what | median run | all runs | cores | errors |\n"
+                         "|---|---|---|---|---|\n" + "\n".join(bench.lines) + "\n")
+        finally:
+            started.end_all()
+    pathlib.Path(options.out).write_text(page)
+    say(f"written: {options.out}")
+
+
+if __name__ == "__main__":
+    main()
