@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEV_STORE ?= sqlite:dev.db
 
-.PHONY: help run build bench test test-rust test-python lint fmt proto tools clean
+.PHONY: help run build bench test test-rust test-python faults mutants lint fmt proto tools clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -26,6 +26,14 @@ test-rust: tools ## The tests in Rust, against a real MongoDB and a real Redis.
 test-python: ## A client in Python, written from the protos and the README.
 	$(CARGO) build --bin adda
 	bash tests/python/run.sh
+
+faults: tools ## Harm servers and links while clients talk: FOR=600 (seconds), SEED=, FLAGS=short|default|both.
+	ADDA_FAULTS_SECONDS=$(or $(FOR),600) ADDA_FAULTS_SEED=$(SEED) ADDA_FAULTS_FLAGS=$(or $(FLAGS),both) \
+		$(CARGO) test --test it -- --nocapture --test-threads=1 faults::promises_hold_while_servers_fail
+
+mutants: tools ## Build the program with bugs on purpose, and see that the faults find each.
+	ADDA_MUTANTS=1 CARGO_TARGET_DIR=target/mutants \
+		$(CARGO) test --test it -- --nocapture --test-threads=1 faults::mutants
 
 lint: ## Format, clippy, the protos.
 	$(CARGO) fmt --check

@@ -21,6 +21,12 @@ const FILES: [&str; 8] = [
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=ADDA_MUTANTS");
+    println!("cargo::rustc-check-cfg=cfg(mutants)");
+    if std::env::var("ADDA_MUTANTS").as_deref() == Ok("1") {
+        // Bugs on purpose: see src/mutants.rs.
+        println!("cargo::rustc-cfg=mutants");
+    }
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let descriptors = protox::compile(FILES, [Path::new("proto")])?;
     std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;

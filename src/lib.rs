@@ -11,6 +11,8 @@ pub mod load;
 pub mod logging;
 pub mod metrics;
 pub mod model;
+#[cfg(mutants)]
+mod mutants;
 pub mod proto;
 pub mod rpc;
 pub mod server;

@@ -20,6 +20,8 @@ pub enum Delivery {
     Told(Arc<Told>),
     /// Something may have been missed since then: compare with the store.
     Compare(Timestamp),
+    /// Comings and goings may have been missed: look who is there.
+    LookAtPresence,
     /// End, as a newer stream is there.
     Superseded,
     /// A unary call for this session.
@@ -75,8 +77,8 @@ pub struct Listener {
     pub(super) ended: tokio::sync::Mutex<bool>,
     /// The place was written to presence, or could not be: renewals carry it from now on.
     settled: AtomicBool,
-    /// Whom the device holds for online, and on which node.
-    watched: Mutex<HashMap<UserId, NodeId>>,
+    /// Whom the device holds for online, on which node, and since when.
+    watched: Mutex<HashMap<UserId, (NodeId, Timestamp)>>,
 }
 
 impl Listener {
@@ -148,23 +150,27 @@ impl Listener {
         self.background.swap(background, Ordering::AcqRel)
     }
 
-    /// Notes that the device holds this user for online on that node, or no more.
-    pub fn watch(&self, user: &UserId, node: Option<&NodeId>) {
+    /// Notes that the device was told this user to be online on that node since then, or to be
+    /// there no more (`None`).
+    pub fn watch(&self, user: &UserId, node: Option<&NodeId>, since: Timestamp) {
         let mut watched = self.watched.lock();
         match node {
             Some(node) if watched.len() < MAX_WATCHED || watched.contains_key(user) => {
-                watched.insert(user.clone(), node.clone());
+                watched.insert(user.clone(), (node.clone(), since));
             }
             Some(_) => {}
+            // One that is told late does not undo what the device took later.
+            None if watched.get(user).is_some_and(|(_, known)| since < *known) => {}
             None => {
                 watched.remove(user);
             }
         }
     }
 
-    /// Whom the device holds for online.
-    pub fn watched(&self) -> Vec<(UserId, NodeId)> {
-        self.watched.lock().iter().map(|(user, node)| (user.clone(), node.clone())).collect()
+    /// Whom the device holds for online, on which node, and since when.
+    pub fn watched(&self) -> Vec<(UserId, NodeId, Timestamp)> {
+        let watched = self.watched.lock();
+        watched.iter().map(|(user, (node, since))| (user.clone(), node.clone(), *since)).collect()
     }
 }
 

@@ -109,7 +109,7 @@ impl Service {
     async fn read_silent_again(&self) {
         let mut watching: HashMap<UserId, Vec<Arc<Listener>>> = HashMap::new();
         for listener in self.hub.all() {
-            for (user, node) in listener.watched() {
+            for (user, node, _) in listener.watched() {
                 if !self.bus.hears(&node) {
                     watching.entry(user).or_default().push(Arc::clone(&listener));
                 }

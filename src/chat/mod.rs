@@ -78,6 +78,7 @@ pub struct Service {
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    look: presence::Look,
     /// Sessions that have ended, until it is told who went for good.
     pub(crate) departures: TaskTracker,
     /// Everything else that runs beside the calls; awaited at the end.
@@ -110,6 +111,7 @@ impl Service {
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
             departures: TaskTracker::new(),
+            look: presence::Look::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,

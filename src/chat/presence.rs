@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Service;
 use super::hub::Listener;
@@ -16,6 +17,15 @@ use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
 use crate::proto::{self, node};
 use crate::store::{self, WrittenBy};
 use crate::wire::{self, Told};
+
+mod again;
+
+pub(super) use again::Look;
+
+/// How often what could not be found out is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// For how long a coming or going is told that cannot be told at once.
+const TELL_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who hears of a user coming and going.
 #[derive(Debug, Default)]
@@ -145,11 +155,28 @@ impl Service {
             if !service.is_last_check(&user) {
                 return;
             }
-            let here = service.hub.of(&user).iter().any(|listener| !listener.in_background());
-            if !here && online(&service.places(&user).await).is_none() {
-                service.announce(&user, false, last_active).await;
+            while !service.is_here(&user) {
+                match service.known_places(&user).await {
+                    Some(places) if online(&places).is_none() => {
+                        return service.announce(&user, false, last_active).await;
+                    }
+                    Some(_) => return,
+                    // Where the bus is away the user may be on another node.
+                    None => tokio::time::sleep(ASK_AGAIN).await,
+                }
             }
         }));
+    }
+
+    /// Whether a session of this user is in the foreground on this node.
+    fn is_here(&self, user: &UserId) -> bool {
+        self.hub.of(user).iter().any(|listener| !listener.in_background())
+    }
+
+    /// The places of one user; `None`: the bus is away.
+    async fn known_places(&self, user: &UserId) -> Option<Vec<Found>> {
+        let found = self.bus.find(std::slice::from_ref(user));
+        tokio::time::timeout(PRESENCE_WITHIN, found).await.ok()?.ok()?.pop()
     }
 
     /// Who went again meanwhile has a grace of their own.
@@ -169,12 +196,22 @@ impl Service {
         self.run(async move { service.announce(&user, online, at).await });
     }
 
-    /// Tells that a user came or went.
+    /// Tells that a user came or went: as soon as the store can be read, if it is true still.
     async fn announce(&self, user: &UserId, online: bool, at: Timestamp) {
-        let watchers = match self.watchers(user).await {
-            Ok(watchers) => watchers,
-            Err(error) => {
-                tracing::warn!(%user, %error, "presence is not told: the store cannot be read");
+        let began = Instant::now();
+        let watchers = loop {
+            match self.watchers(user).await {
+                Ok(watchers) => break watchers,
+                Err(error) if began.elapsed() < TELL_WITHIN => {
+                    tracing::debug!(%user, %error, "presence is told later");
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%user, %error, "presence is not told: the store cannot be read");
+                    return;
+                }
+            }
+            if online != self.is_here(user) {
                 return;
             }
         };
@@ -257,14 +294,23 @@ impl Service {
         listener: &Arc<Listener>,
         chats: &[ChatId],
     ) -> store::Result<()> {
+        let users = self.shown_of_peers(listener, chats).await?;
+        self.show_online(listener, &users).await;
+        Ok(())
+    }
+
+    /// Whose presence a session is shown for its direct chats.
+    async fn shown_of_peers(
+        &self,
+        listener: &Arc<Listener>,
+        chats: &[ChatId],
+    ) -> store::Result<Vec<UserId>> {
         let direct = &chats[..chats.len().min(MAX_WATCHED)];
         let user = &listener.who.user;
         let written = WrittenBy::AnyoneBut(user.clone());
         let written = self.store.written_in(written, direct).await?;
         let peers = peers(user, self.store.pairs(&written).await?);
-        let users: Vec<UserId> = peers.into_iter().map(|(_, user)| user).collect();
-        self.show_online(listener, &users).await;
-        Ok(())
+        Ok(peers.into_iter().map(|(_, user)| user).collect())
     }
 
     /// Tells a session that has just put a chat on screen who is online there.
@@ -273,18 +319,26 @@ impl Service {
         listener: &Arc<Listener>,
         chat: ChatId,
     ) -> Result<()> {
+        if !listener.in_background() {
+            let users = self.shown_in(listener, chat).await?;
+            self.show_online(listener, &users).await;
+        }
+        Ok(())
+    }
+
+    /// Whose presence a session is shown for a chat that it has on screen.
+    async fn shown_in(&self, listener: &Arc<Listener>, chat: ChatId) -> Result<Vec<UserId>> {
         let seated = self.seated(&listener.who.user, chat).await?;
         let roster = &seated.roster;
-        if !roster.has_receipts() || listener.in_background() {
-            return Ok(());
+        if !roster.has_receipts() {
+            return Ok(Vec::new());
         }
         if roster.chat.kind == ChatKind::Direct {
-            return Ok(self.show_online_peers(listener, &[chat]).await?);
+            return Ok(self.shown_of_peers(listener, &[chat]).await?);
         }
         let mut users = roster.users();
         users.retain(|user| *user != listener.who.user);
-        self.show_online(listener, &users).await;
-        Ok(())
+        Ok(users)
     }
 
     /// Tells a session that is in the foreground again what it was not told meanwhile: who went,
@@ -302,23 +356,6 @@ impl Service {
         self.show_online_peers(listener, &direct).await?;
         for chat in joined {
             self.show_online_in(listener, *chat).await?;
-        }
-        Ok(())
-    }
-
-    /// Tells a session which of those whom it holds for online are not.
-    async fn show_gone(&self, listener: &Arc<Listener>) -> store::Result<()> {
-        let watched: Vec<UserId> = listener.watched().into_iter().map(|(user, _)| user).collect();
-        let found = tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(&watched)).await;
-        // Where the bus is away nothing is known, and nothing told.
-        let Ok(Ok(places)) = found else { return Ok(()) };
-        let users = self.users_by_id(&watched).await?;
-        for (user, places) in watched.iter().zip(places) {
-            if online(&places).is_none() {
-                let noted = users.get(user).and_then(|user| user.last_active);
-                let last = noted.max(last_seen(&places)).unwrap_or_else(|| self.clock.now());
-                listener.tell(&told(user, None, last));
-            }
         }
         Ok(())
     }

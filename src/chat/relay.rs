@@ -55,6 +55,10 @@ impl Service {
 
     /// Publishes a stored message to the nodes that have members.
     pub(super) async fn publish_message(&self, message: &Message) {
+        #[cfg(mutants)]
+        if crate::mutants::are("publish-dropped") {
+            return;
+        }
         if !self.bus.has_peers() {
             return;
         }
@@ -207,6 +211,7 @@ impl Service {
             for listener in self.hub.all() {
                 listener.deliver(Delivery::Compare(gap.since.minus(LOG_OVERLAP)));
             }
+            self.look_at_presence_soon();
         }
     }
 

@@ -83,6 +83,12 @@ impl Service {
                 return Ok(Submitted { id, outcome });
             }
         };
+        #[cfg(mutants)]
+        if let Some(message) = crate::mutants::remembered(chat, user, &new.client_message_id) {
+            let (sender, outcome) = oneshot::channel();
+            let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
+            return Ok(Submitted { id, outcome });
+        }
         let (id, chat) = (new.id, new.chat);
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
@@ -95,6 +101,8 @@ impl Service {
                 service.rosters.forget(chat);
             }
             let message = appended.as_ref().ok().map(|appended| Arc::clone(&appended.message));
+            #[cfg(mutants)]
+            message.iter().for_each(crate::mutants::remember);
             // A stream that went away needs no answer; the message is stored all the same.
             drop(answer.send(appended.map_err(Error::from)));
             if let Some(message) = message {
@@ -181,6 +189,8 @@ impl Service {
 
     /// Tells sessions here and nodes elsewhere of a stored message.
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
+        #[cfg(mutants)]
+        crate::mutants::arrived(message);
         self.hand_on(Sent::committed(message));
         self.publish_message(message).await;
     }

@@ -34,6 +34,10 @@ impl Session {
                 self.compare_with_store(Some(since));
                 Ok(())
             }
+            Delivery::LookAtPresence => {
+                self.look_at_presence();
+                Ok(())
+            }
             Delivery::Superseded => Err(End::Close(
                 CloseReason::Superseded,
                 "a newer stream of this device and instance is there",
@@ -124,8 +128,8 @@ impl Session {
             }
             Told::Typing(_) | Told::Presence { .. } if in_background => Ok(()),
             Told::Typing(frame) => self.push(frame.clone(), Weight::Light),
-            Told::Presence { user, node, frame, .. } => {
-                self.listener.watch(user, node.as_ref());
+            Told::Presence { user, node, at, frame } => {
+                self.listener.watch(user, node.as_ref(), *at);
                 self.push(frame.clone(), Weight::Light)
             }
         }
@@ -199,6 +203,16 @@ impl Session {
             }
             .in_current_span(),
         );
+    }
+
+    fn look_at_presence(&self) {
+        let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+        let joined = self.joined.clone();
+        self.service.tasks.spawn(async move {
+            if let Err(error) = service.show_presence_missed(&listener, &joined).await {
+                tracing::warn!(%error, "cannot tell a stream who came and went");
+            }
+        });
     }
 
     /// Looks in the store for what this stream was not told. What happens meanwhile waits.

@@ -8,6 +8,7 @@ mod config;
 mod deploy;
 mod drain;
 mod edge;
+mod faults;
 mod hard;
 mod house;
 mod infra;

@@ -80,6 +80,9 @@ pub(super) struct Presence {
 
 impl Presence {
     pub(super) fn new(commands: Arc<Commands>, lease: Duration) -> Self {
+        #[cfg(mutants)]
+        let lease =
+            if crate::mutants::are("no-lease") { Duration::from_secs(86_400) } else { lease };
         Self {
             commands,
             lease,

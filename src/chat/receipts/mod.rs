@@ -103,6 +103,8 @@ impl Service {
     pub async fn acknowledge(&self, user: &UserId, ack: Acknowledgement) -> Result<Option<Left>> {
         let chat = chat_id(&ack.chat_id)?;
         let runs = checked_runs(&ack.seqs)?;
+        #[cfg(mutants)]
+        crate::mutants::read(chat, user, if ack.read { &runs } else { &[] });
         let seated = self.seated(user, chat).await?;
         self.check_reached(chat, &ack.seqs).await?;
         let (answer, written) = oneshot::channel();

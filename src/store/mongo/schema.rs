@@ -156,6 +156,12 @@ impl Db {
 }
 
 fn index(keys: Document, options: IndexOptions) -> IndexModel {
+    #[cfg(mutants)]
+    let options = if crate::mutants::are("ids-in-cache") && keys.contains_key("client_message_id") {
+        IndexOptions::default()
+    } else {
+        options
+    };
     IndexModel::builder().keys(keys).options(options).build()
 }
 

@@ -20,6 +20,7 @@ mod leave;
 mod line;
 mod nodes;
 mod order;
+mod presence;
 mod redis;
 mod stream;
 mod unread;

@@ -11,19 +11,33 @@ pub(crate) struct Adda {
     store: String,
     args: Vec<String>,
     log: PathBuf,
+    starts: u32,
     process: Option<Process>,
 }
 
 impl Adda {
     /// Starts one on these backends, with further flags, and waits until it listens.
     pub(crate) async fn start(store: &str, bus: &str, flags: &[&str]) -> Self {
+        Self::start_in(&[], store, bus, flags).await
+    }
+
+    /// The same, with variables of its own: `NAME=VALUE`.
+    pub(crate) async fn start_in(
+        variables: &[String],
+        store: &str,
+        bus: &str,
+        flags: &[&str],
+    ) -> Self {
         let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let listen = addr.to_string();
         let serve = ["serve", "--dev", "--rate-limits", "off", "--listen", &listen];
-        let args = serve.into_iter().chain(["--store", store, "--bus", bus]);
-        let args = args.chain(flags.iter().copied()).map(ToString::to_string).collect();
+        let backends = ["--store", store, "--bus", bus];
+        let mut args = variables.to_vec();
+        args.push(env!("CARGO_BIN_EXE_adda").to_owned());
+        args.extend(serve.iter().chain(&backends).chain(flags).map(ToString::to_string));
         let log = folder(&format!("adda-{}", addr.port())).join("log");
-        let mut server = Self { addr, store: store.to_owned(), args, log, process: None };
+        let mut server =
+            Self { addr, store: store.to_owned(), args, log, starts: 0, process: None };
         server.restart().await;
         server
     }
@@ -43,7 +57,7 @@ impl Adda {
         self.process.as_ref().expect("it runs").id()
     }
 
-    /// What it has logged and said.
+    /// What it has logged and said since it was last started; what it said before is beside it.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("the log can be read")
     }
@@ -53,14 +67,39 @@ impl Adda {
         self.process.take();
     }
 
-    /// Starts it on the same port and backends, and waits until it serves.
+    /// Stops it where it stands, as a machine that hangs, until it is resumed.
+    pub(crate) fn pause(&self) {
+        self.process.iter().for_each(Process::pause);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.process.iter().for_each(Process::resume);
+    }
+
+    /// Starts it on the same port and backends, and waits until it serves. One that finds no
+    /// store and ends is started again, as by whoever looks after it.
     pub(crate) async fn restart(&mut self) {
         self.kill();
-        let program = Path::new(env!("CARGO_BIN_EXE_adda"));
-        self.process = Some(Process::start(program, &self.args, &self.log));
-        let log = &self.log;
-        let up = async || std::fs::read_to_string(log).unwrap().contains("adda listens on");
-        assert!(until(up).await, "adda did not come up; see {}", self.log.display());
+        let this = tokio::sync::Mutex::new(&mut *self);
+        let up = async || {
+            let mut this = this.lock().await;
+            if this.process.as_mut().is_none_or(Process::has_ended) {
+                this.launch();
+            }
+            this.log().contains("adda listens on")
+        };
+        let up = until(up).await;
+        assert!(up, "adda did not come up; see {}", self.log.display());
+    }
+
+    fn launch(&mut self) {
+        if self.starts > 0 {
+            let kept = self.log.with_extension(self.starts.to_string());
+            std::fs::rename(&self.log, kept).expect("the log can be kept");
+        }
+        self.starts += 1;
+        self.process = Some(Process::start(Path::new("env"), &self.args, &self.log));
     }
 
     /// Asks it to leave, as `kill` does.

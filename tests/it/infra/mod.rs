@@ -7,6 +7,7 @@ pub(crate) mod mongo;
 pub(crate) mod mongod;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 
 use std::io::Write as _;

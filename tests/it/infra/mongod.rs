@@ -9,12 +9,15 @@ use mongodb::options::ClientOptions;
 use parking_lot::Mutex;
 
 use super::process::{Process, folder, free_port, on_path, until};
+use super::proxy::Proxy;
 
 /// A replica set whose members a test may kill.
 #[derive(Debug)]
 pub(crate) struct ReplicaSet {
     /// Its mongods.
     pub(crate) members: Vec<Mongod>,
+    /// The links by which each is known to the others and to clients, where it was so asked for.
+    pub(crate) links: Vec<Proxy>,
 }
 
 /// One member.
@@ -67,25 +70,56 @@ impl ReplicaSet {
         set
     }
 
+    /// The same, each member behind a link: for the others, and for who asks by the URI.
+    pub(crate) async fn own_behind_links(members: usize) -> Option<Self> {
+        let Some(mut set) = Self::launch(members).await else {
+            super::skipped("no mongod");
+            return None;
+        };
+        for member in &set.members {
+            set.links.push(Proxy::to(member.port).await);
+        }
+        set.initiate().await;
+        Some(set)
+    }
+
     /// Starts a set of this many members and waits for its primary; `None`, unsaid, without a mongod.
     pub(super) async fn start(members: usize) -> Option<Self> {
+        let set = Self::launch(members).await?;
+        set.initiate().await;
+        Some(set)
+    }
+
+    async fn launch(members: usize) -> Option<Self> {
         let program = program()?;
-        let mut set = Self { members: Vec::new() };
+        let mut set = Self { members: Vec::new(), links: Vec::new() };
         for _ in 0..members {
             set.members.push(Mongod::start(&program).await);
         }
+        Some(set)
+    }
+
+    /// Where the members say that they are.
+    fn hosts(&self) -> Vec<String> {
+        if self.links.is_empty() {
+            self.members.iter().map(Mongod::host).collect()
+        } else {
+            self.links.iter().map(|link| link.addr().to_string()).collect()
+        }
+    }
+
+    async fn initiate(&self) {
         let config = doc! {
             "_id": "adda",
-            "members": (0i32..).zip(&set.members).map(|(id, member)| {
-                Bson::from(doc! { "_id": id, "host": member.host() })
+            "members": (0i32..).zip(self.hosts()).map(|(id, host)| {
+                Bson::from(doc! { "_id": id, "host": host })
             }).collect::<Vec<_>>(),
             // A failover is to take a second or two, not twelve.
             "settings": { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 200 },
         };
-        let started = set.members[0].ask("admin", doc! { "replSetInitiate": config }).await;
+        let started = self.members[0].ask("admin", doc! { "replSetInitiate": config }).await;
         started.expect("a new set can be initiated");
-        set.primary().await;
-        Some(set)
+        self.primary().await;
     }
 
     /// Where it is reached, with a database name.
@@ -95,8 +129,7 @@ impl ReplicaSet {
 
     /// Where it is reached, with this database name.
     pub(crate) fn uri_of(&self, database: &str) -> String {
-        let hosts: Vec<_> = self.members.iter().map(Mongod::host).collect();
-        format!("mongodb://{}/{database}?replicaSet=adda", hosts.join(","))
+        format!("mongodb://{}/{database}?replicaSet=adda", self.hosts().join(","))
     }
 
     /// Which member is primary now; waits until there is one.
@@ -141,10 +174,15 @@ impl ReplicaSet {
 
     /// Has the primary step down, even if no other is ready to take over.
     pub(crate) async fn step_down(&self) {
+        self.try_step_down().await.expect("the primary steps down");
+    }
+
+    /// The same, if it still is primary when it hears of it.
+    pub(crate) async fn try_step_down(&self) -> mongodb::error::Result<()> {
         let primary = &self.members[self.primary().await];
         let command =
             doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 2, "force": true };
-        primary.ask("admin", command).await.expect("the primary steps down");
+        primary.ask("admin", command).await.map(drop)
     }
 }
 

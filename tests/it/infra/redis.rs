@@ -59,6 +59,11 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Where it listens, on this machine.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(&self) {
         self.process.lock().take();
