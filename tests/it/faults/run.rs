@@ -55,6 +55,8 @@ struct Run {
     longest_pause: Duration,
     harm: Vec<(At, Harm)>,
     counts: BTreeMap<&'static str, usize>,
+    /// The longest it took after a step until all was everywhere, and which step that was.
+    slowest: (Duration, String),
 }
 
 /// Runs; `None`: the machine has not what it needs, as was said.
@@ -73,6 +75,7 @@ pub(crate) async fn run(orders: Orders) -> Option<Report> {
         longest_pause: orders.pauses.longest,
         harm: Vec::new(),
         counts: BTreeMap::new(),
+        slowest: Default::default(),
     };
     run.all_there().await;
     let stop = Arc::new(AtomicBool::new(false));
@@ -189,9 +192,14 @@ impl Run {
             }
             eprintln!("  {:>8.2?} step {at}: {step}", self.now());
             self.harm(&step).await;
+            let healed = self.now();
             if !self.reached().await {
                 eprintln!("  {:>8.2?} not all was reached: no more harm", self.now());
                 return;
+            }
+            let took = self.now() - healed;
+            if took > self.slowest.0 {
+                self.slowest = (took, format!("step {at}"));
             }
             tokio::time::sleep(step.rest).await;
         }
@@ -350,6 +358,8 @@ impl Run {
         for (fault, count) in &self.counts {
             let _ = writeln!(text, "  {count:>4} × {fault}");
         }
+        let (slowest, step) = &self.slowest;
+        let _ = writeln!(text, "all was everywhere within {slowest:.1?} (after {step})");
         let _ = writeln!(text, "{} violations", violations.len());
         for (kind, count) in check::by_kind(violations) {
             let _ = writeln!(text, "  {count:>4} × {kind:?}");
