@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::process::Used;
 
 /// Latencies in milliseconds.
+#[expect(clippy::struct_field_names, reason = "in JSON a number needs its unit")]
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Latency {
     /// Half are below.

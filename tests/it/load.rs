@@ -75,7 +75,7 @@ async fn streams_that_idle_come_back_and_stop_reading() {
     assert!(figure(&report, "memory a stream") > 1.0, "{report:#}");
 
     let report = target.run(&["storm", "--streams", "40"]);
-    assert_eq!(figure(&report, "came back"), 40.0, "each with what it missed");
+    assert!(figure(&report, "came back") > 39.5, "each with what it missed");
 
     let slow = ["slow", "--pairs", "2", "--rate", "20", "--stopped", "3", "--stopped-rate", "5"];
     let report = target.run(&[&["--time", "1s"][..], &slow].concat());

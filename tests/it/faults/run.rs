@@ -197,7 +197,7 @@ impl Run {
                 eprintln!("  {:>8.2?} not all was reached: no more harm", self.now());
                 return;
             }
-            let took = self.now() - healed;
+            let took = self.now().saturating_sub(healed);
             if took > self.slowest.0 {
                 self.slowest = (took, format!("step {at}"));
             }
