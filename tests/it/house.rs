@@ -10,7 +10,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
@@ -54,6 +54,11 @@ const ROOMS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("client", &["clock", "model", "proto"]),
+    // A client of many users; it fills stores and measures what is below past any server.
+    (
+        "load",
+        &["auth", "bus", "clock", "config", "model", "proto", "rpc", "store", "vital", "wire"],
+    ),
 ];
 
 /// The rooms in which each of these may be named. A client has a disk of its own.
@@ -62,7 +67,7 @@ const FOREIGN: [(&str, &[&str]); 6] = [
     ("rusqlite::", &["store/sqlite", "client"]),
     ("fred::", &["bus/redis"]),
     ("axum::", &["server"]),
-    ("hyper", &["server"]),
+    ("hyper", &["server", "load"]),
     ("opentelemetry", &["trace"]),
 ];
 
