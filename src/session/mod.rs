@@ -39,6 +39,7 @@ mod outbox;
 mod run;
 mod sends;
 mod tell;
+mod timer;
 
 pub use commands::draft;
 use leave::Leave;

@@ -15,7 +15,8 @@ use super::commands::Finished;
 use super::end::{End, slow};
 use super::leave::{Leave, come_back_after};
 use super::sends::Sends;
-use super::{Commands, Outbox, Times, Weight, close_frame, until};
+use super::timer::token_due;
+use super::{Commands, Outbox, Times, Weight, close_frame};
 use crate::auth::Verifier;
 use crate::chat::Service;
 use crate::chat::hub::{Delivery, Listener};
@@ -37,10 +38,6 @@ const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
 /// So much is taken from the inbox before commands get their turn.
 const AT_ONCE: usize = 64;
-
-/// At the latest after this the wall clock is asked whether the token has expired: it may have
-/// been set forward.
-const TOKEN_LOOK: Duration = Duration::from_secs(60);
 
 /// What a stream begins with.
 pub(super) struct Start {
@@ -76,9 +73,9 @@ pub(super) struct Session {
     pub(super) times: Times,
     leave: Arc<Leave>,
     inbox: Option<mpsc::Receiver<Delivery>>,
-    commands: Option<CommandStream>,
-    heartbeat: Duration,
-    timeout: Duration,
+    pub(super) commands: Option<CommandStream>,
+    pub(super) heartbeat: Duration,
+    pub(super) timeout: Duration,
     /// How far the device has everything.
     pub(super) position: Position,
     pub(super) replay: Option<Replay>,
@@ -279,54 +276,6 @@ impl Session {
         Ok(())
     }
 
-    fn next_due(&self) -> Instant {
-        let mut due = (self.heard + self.timeout)
-            .min(self.said + self.heartbeat)
-            .min(self.compare_due)
-            .min(self.token_due);
-        if let Some(at) = self.checkpoint_due.filter(|_| self.replay.is_none()) {
-            due = due.min(at);
-        }
-        due
-    }
-
-    fn timer(&mut self) -> Result<(), End> {
-        let now = Instant::now();
-        let expiry = self.token_expires_at.plus(self.times.token_leeway);
-        if expiry <= self.service.clock.now() {
-            return Err(End::Close(CloseReason::TokenExpired, "the token has run out"));
-        }
-        if now >= self.token_due {
-            // The wall clock was set back since.
-            self.token_due = token_due(&self.service, expiry);
-        }
-        if now >= self.heard + self.timeout {
-            let excused = self.unheard_until().unwrap_or(self.heard);
-            if now < excused + self.timeout {
-                self.heard = excused;
-                return Ok(());
-            }
-            return Err(End::Close(CloseReason::MissedHeartbeat, "nothing came from the client"));
-        }
-        if self.checkpoint_due.is_some_and(|due| now >= due) && self.replay.is_none() {
-            self.checkpoint()?;
-        }
-        if now >= self.compare_due {
-            self.compare_due = now + COMPARE_EVERY;
-            self.compare_with_store(None);
-        }
-        if now >= self.said + self.heartbeat {
-            self.say(Frame::Heartbeat(proto::Heartbeat { background: None }))?;
-        }
-        Ok(())
-    }
-
-    /// Until when signs of life may have been lost on their way: those of a Subscribe come by any
-    /// node.
-    fn unheard_until(&self) -> Option<Instant> {
-        if self.commands.is_some() { None } else { self.service.unheard_until() }
-    }
-
     /// Puts a frame into the outbox.
     pub(super) fn say(&mut self, frame: Frame) -> Result<(), End> {
         self.push(EncodedFrame::of(frame), Weight::Must)
@@ -369,12 +318,6 @@ impl Session {
             }
         }
     }
-}
-
-/// When to look whether a token has expired.
-pub(super) fn token_due(service: &Service, expiry: Timestamp) -> Instant {
-    let left = until(service.clock.now(), expiry).min(TOKEN_LOOK);
-    Instant::now() + left + Duration::from_millis(1)
 }
 
 /// What a replay brings next, once there is room for it; `None`: it has come to its end.

@@ -16,6 +16,7 @@ mod frame;
 pub mod limit;
 mod link;
 mod listener;
+mod moment;
 mod peers;
 mod presence;
 mod publisher;
@@ -34,7 +35,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::link::Commands;
-use self::peers::{Moment, Peers};
+use self::moment::Moment;
+use self::peers::Peers;
 use self::presence::Presence;
 use self::publisher::{Inputs, Outbox, Publisher};
 use self::shared::Shared;

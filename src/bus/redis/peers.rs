@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::frame::{Frame, Kind};
+use super::moment::Moment;
 use crate::bus::BusEvent;
 use crate::clock::Timestamp;
 use crate::metrics::{self, Gap};
@@ -34,19 +35,6 @@ const TOLD_AGAIN: Duration = Duration::from_secs(1);
 const TOLD_LASTING: Duration = Duration::from_secs(5);
 /// A node that starts is deaf; it says so if that lasts.
 pub(super) const STARTING: Duration = Duration::from_secs(1);
-
-/// A time, to measure with and to tell.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) at: Instant,
-    pub(super) wall: Timestamp,
-}
-
-impl Moment {
-    fn since(self, earlier: Instant) -> Duration {
-        self.at.saturating_duration_since(earlier)
-    }
-}
 
 /// What to do about a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

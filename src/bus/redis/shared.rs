@@ -8,7 +8,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::peers::{Moment, Peers};
+use super::moment::Moment;
+use super::peers::Peers;
 use super::publisher::Outbox;
 use crate::bus::BusEvent;
 use crate::clock::Clock;
