@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use super::device::{Device, Down, Up, message};
@@ -171,17 +172,16 @@ impl Receiver {
     /// Reads until it is dropped, or its stream ends; tells each message to `came`.
     pub(super) async fn run(self, mut came: impl FnMut(usize, &proto::Message)) {
         let Self { nth, device: Device { up, down }, receipts, errors } = self;
-        let (seqs, given) = mpsc::unbounded_channel();
+        let unread = Unread::default();
         let read = read(down, &errors, |message| {
             came(nth, &message);
             if receipts {
-                // Ended only with this very task.
-                drop(seqs.send((message.chat_id, message.seq)));
+                unread.add(message.chat_id, message.seq);
             }
         });
         tokio::select! {
             () = read => {}
-            () = acknowledge(&up, given) => {}
+            () = unread.acknowledge(&up) => {}
             () = heartbeats(&up) => {}
         }
     }
@@ -210,17 +210,32 @@ async fn read(mut down: Down, errors: &Errors, mut came: impl FnMut(proto::Messa
     }
 }
 
-/// Both ticks for what came, gathered. A receiver has one chat.
-async fn acknowledge(up: &Up, mut given: mpsc::UnboundedReceiver<(String, u32)>) {
-    while let Some((chat_id, first)) = given.recv().await {
-        tokio::time::sleep(GATHER).await;
-        let mut last = first;
-        while let Ok((_, seq)) = given.try_recv() {
-            last = last.max(seq);
+/// What came since the last ticks: a receiver has one chat, and reads it in order.
+#[derive(Default)]
+struct Unread {
+    came: Mutex<Option<(String, proto::SeqRange)>>,
+    some: Notify,
+}
+
+impl Unread {
+    fn add(&self, chat: String, seq: u32) {
+        let mut came = self.came.lock();
+        let (_, range) =
+            came.get_or_insert_with(|| (chat, proto::SeqRange { first: seq, last: seq }));
+        range.last = seq;
+        self.some.notify_one();
+    }
+
+    /// Both ticks for what came, gathered.
+    async fn acknowledge(&self, up: &Up) {
+        loop {
+            self.some.notified().await;
+            tokio::time::sleep(GATHER).await;
+            let Some((chat_id, range)) = self.came.lock().take() else { continue };
+            let seqs = vec![range];
+            let delivered = proto::DeliveredAck { chat_id: chat_id.clone(), seqs: seqs.clone() };
+            up.give("", Command::DeliveredAck(delivered)).await;
+            up.give("", Command::ReadAck(proto::ReadAck { chat_id, seqs })).await;
         }
-        let seqs = vec![proto::SeqRange { first, last }];
-        let delivered = proto::DeliveredAck { chat_id: chat_id.clone(), seqs: seqs.clone() };
-        up.give("", Command::DeliveredAck(delivered)).await;
-        up.give("", Command::ReadAck(proto::ReadAck { chat_id, seqs })).await;
     }
 }
