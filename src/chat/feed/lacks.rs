@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::Service;
 use super::super::limits::{HOLE_PATIENCE, LOG_PAGE};
 use super::super::roster::Roster;
-use super::{Feed, Need, Sent, newcomers};
+use super::{Feed, MAX_WAITING, Need, Sent, newcomers};
 use crate::clock::Timestamp;
 use crate::metrics;
 use crate::model::{ChatId, Message, MessageId, Seq};
@@ -15,7 +15,7 @@ use crate::wire::Told;
 
 /// When a chat is first seen, messages before it of this age are handed on with it.
 const FIRST_LOOK_BACK: Duration = Duration::from_secs(30);
-const FIRST_LOOK_LIMIT: u32 = 64;
+const FIRST_LOOK_PAGE: u32 = 64;
 /// Pause after a read that failed, at most.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -137,24 +137,41 @@ impl Service {
         }
     }
 
+    /// Begins a feed at the oldest young message. Sessions see a hole themselves in chats that they
+    /// knew when they came; of one that was silent until now, they have only this.
     async fn first_look(&self, chat: ChatId, seq: Seq) -> store::Result<()> {
         let someone = match self.rosters.get(chat).await? {
             Some(roster) => self.hub.has_any(roster.seats().iter().map(|seat| &seat.user)),
             None => false,
         };
-        let mut found = Vec::new();
-        if someone {
-            let young = self.clock.now().minus(FIRST_LOOK_BACK);
-            found = self.store.history(chat, Span::Before(seq), 1, FIRST_LOOK_LIMIT).await?;
-            found.retain(|message| message.created_at() >= young);
-        }
-        let from = found.iter().map(|message| message.seq).min().unwrap_or(seq);
+        let found = if someone { self.young(chat, seq).await? } else { Vec::new() };
+        let from = found.last().map_or(seq, |oldest| oldest.seq);
         let mut shard = self.feeds.shard(chat).lock();
         let feed = shard.entry(chat).or_default();
         feed.handed.get_or_insert(from - 1);
         drop(shard);
         self.fill(chat, &found);
         Ok(())
+    }
+
+    /// The young messages before this one, the newest first.
+    async fn young(&self, chat: ChatId, mut before: Seq) -> store::Result<Vec<Message>> {
+        let young = self.clock.now().minus(FIRST_LOOK_BACK);
+        let mut found: Vec<Message> = Vec::new();
+        // Mostly the first page is older: a chat that was at rest.
+        let mut limit = FIRST_LOOK_PAGE;
+        while found.len() < MAX_WAITING {
+            let mut page = self.store.history(chat, Span::Before(before), 1, limit).await?;
+            page.retain(|message| message.created_at() >= young);
+            let goes_on = page.len() >= limit as usize;
+            found.append(&mut page);
+            match found.last() {
+                Some(oldest) if goes_on => before = oldest.seq,
+                _ => break,
+            }
+            limit = LOG_PAGE;
+        }
+        Ok(found)
     }
 
     fn fill(&self, chat: ChatId, found: &[Message]) {

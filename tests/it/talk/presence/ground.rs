@@ -137,6 +137,8 @@ async fn coming_back_to_the_foreground_brings_what_was_missed(world: World) {
     alice.done(join(&group)).await;
     comes(&mut alice, "bob").await;
     alice.done(beat(true)).await;
+    // That he is there may be told twice: as what is, and as what happens.
+    seen(&mut alice);
     bob.end();
     while !matches!(bob.came().await, crate::world::Came::End) {}
     let _carol = world.connect("carol", "phone").await;

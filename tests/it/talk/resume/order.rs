@@ -2,8 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use adda::clock::{Clock as _, SystemClock};
+use adda::model::{ChatId, MessageId, UserId};
 use adda::proto;
+use adda::proto::event::Event;
 use adda::proto::server_frame::Frame;
+use adda::store::NewMessage;
+use futures_util::future::join_all;
 
 use super::{event, flood, replay, resume, sent, seqs, was_here};
 use crate::on_both_backends;
@@ -14,6 +19,7 @@ on_both_backends! {
     a_long_replay_can_be_left_at_each_checkpoint,
     what_happens_during_a_replay_comes_after_it,
     a_replay_of_long_messages_comes_through,
+    what_a_node_sees_only_the_end_of_is_told_whole,
 }
 
 async fn the_replay_comes_first_then_what_happens(world: World) {
@@ -148,4 +154,36 @@ async fn a_checkpoint_follows_what_happens() {
     let events = super::replayed(&mut bob).await;
     assert_eq!(seqs(&events), [0; 0], "the Checkpoint covers it");
     assert!(!events.iter().any(|e| matches!(e, proto::event::Event::MessageSent(_))));
+}
+
+/// The first that a node sees of a chat may be its nine-hundredth message: tasks that tell of stored
+/// messages run in any order, and the bus may have lost all before it.
+async fn what_a_node_sees_only_the_end_of_is_told_whole(world: World) {
+    let chat = world.direct("alice", "bob").await;
+    let mut bob = world.connect("bob", "phone").await;
+    bob.caught_up().await;
+    let unseen = (1..900).map(|at| {
+        let new = NewMessage {
+            id: MessageId(SystemClock.new_id()),
+            chat: ChatId::parse(&chat).unwrap(),
+            sender: Some(UserId::new("alice")),
+            client_message_id: format!("m{at}"),
+            content_hash: [0; 16],
+            text: "unseen".to_owned(),
+            reply_to: None,
+            note: None,
+            member_as_of: 0,
+        };
+        world.store().append(new)
+    });
+    for appended in join_all(unseen.collect::<Vec<_>>()).await {
+        appended.unwrap();
+    }
+    send(&mut world.api("alice").await, &chat, "last", "seen").await;
+    for seq in 1..=900 {
+        assert_eq!(bob.message().await.seq, seq);
+    }
+    let came = bob.take_seen().into_iter().filter_map(event);
+    let introduced = came.filter(|event| matches!(event, Event::ChatUpdated(_)));
+    assert_eq!(introduced.count(), 1, "the chat itself is told");
 }

@@ -1,6 +1,9 @@
 //! What an open stream takes, and what it answers.
 
+use std::collections::{HashMap, VecDeque};
+
 use adda::proto::connect_request::Command;
+use adda::proto::event::Event;
 use adda::proto::server_frame::Frame;
 use adda::proto::{self, ack};
 use bytes::Bytes;
@@ -8,7 +11,9 @@ use prost::Message as _;
 use tonic::Code;
 
 use crate::on_both_backends;
-use crate::world::{Came, RawConnect, Refusal, World, hello, history, message, request, token};
+use crate::world::{
+    Came, Live, PATIENCE, RawConnect, Refusal, World, hello, history, message, request, token,
+};
 
 on_both_backends! {
     an_unknown_command_is_told_and_the_stream_goes_on,
@@ -115,28 +120,45 @@ async fn what_cannot_be_read_ends_the_stream(world: World) {
 
 async fn more_commands_than_are_allowed_in_flight_are_all_answered(world: World) {
     let chats = [world.direct("alice", "bob").await, world.direct("alice", "carol").await];
-    let mut live = world.connect("alice", "phone").await;
-    for at in 0..800 {
+    burst(&world, &chats).await;
+}
+
+/// 800 messages of alice right behind her Hello, each answered and told, in order.
+async fn burst(world: &World, chats: &[String]) {
+    let mut first = vec![request("", Some(Command::Hello(hello("phone"))))];
+    let mut ids: HashMap<&str, VecDeque<String>> = HashMap::new();
+    for (at, chat) in (0..800).zip(chats.iter().cycle()) {
         let id = format!("m{at}");
-        let send = Command::MessageSend(message(&chats[at % 2], &id, "hello"));
-        live.request(request(&id, Some(send))).await;
+        let send = Command::MessageSend(message(chat, &id, "hello"));
+        first.push(request(&id, Some(send)));
+        ids.entry(chat).or_default().push_back(id);
     }
-    let (mut next, mut told) = ([0, 1], 0);
-    while next != [800, 801] || told < 800 {
-        match live.came().await {
+    let mut live = Live::open_with(world.api("alice").await, first).await.unwrap();
+    let (mut to_ack, mut to_tell) = (ids.clone(), ids.clone());
+    let left = |ids: &HashMap<&str, VecDeque<String>>| ids.values().any(|ids| !ids.is_empty());
+    while left(&to_ack) || left(&to_tell) {
+        let Ok(came) = tokio::time::timeout(PATIENCE / 2, live.came()).await else {
+            panic!("not answered are {to_ack:?}, not told are {to_tell:?}");
+        };
+        match came {
             Came::Frame(Frame::Ack(ack)) => {
-                let of = next.iter_mut().find(|at| format!("m{at}") == ack.ack_id);
-                *of.unwrap_or_else(|| panic!("{} is out of turn", ack.ack_id)) += 2;
+                let of = to_ack.values_mut().find(|ids| ids.front() == Some(&ack.ack_id));
+                of.unwrap_or_else(|| panic!("{} is out of turn", ack.ack_id)).pop_front();
                 assert!(matches!(ack.result, Some(ack::Result::SendOutcome(_))));
             }
-            Came::Frame(Frame::Event(_)) => told += 1,
+            Came::Frame(Frame::Event(event)) => {
+                let Some(Event::MessageSent(sent)) = event.event else { continue };
+                let told = sent.message.unwrap();
+                let next = to_tell.get_mut(&*told.chat_id).and_then(VecDeque::pop_front);
+                assert_eq!(next, Some(told.client_message_id), "told in the chat's order");
+            }
             Came::Frame(_) => {}
             other => panic!("{other:?}"),
         }
     }
     let mut api = world.api("alice").await;
-    for chat in &chats {
-        assert_eq!(history(&mut api, chat).await.len(), 400);
+    for chat in chats {
+        assert_eq!(history(&mut api, chat).await.len(), 800 / chats.len());
     }
 }
 
