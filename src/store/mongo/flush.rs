@@ -70,6 +70,11 @@ impl Lane {
                 Err(_) => return self.all_back(parts),
             }
         };
+        for (chat, member) in &members {
+            if let Some(queue) = self.chats.get_mut(chat) {
+                queue.saw(member);
+            }
+        }
         let strangers: HashSet<_> =
             doubtful.into_iter().filter(|place| !members.contains(place)).collect();
         let mut refused = Vec::new();
@@ -131,11 +136,10 @@ impl Lane {
             let Some(queue) = self.chats.get(&part.chat) else { continue };
             let mut clean_since = queue.clean_since;
             for pending in part.drafts.iter().map(|draft| &draft.pending) {
-                match &pending.new.sender {
-                    Some(sender) if pending.new.member_as_of < clean_since => {
-                        doubtful.insert((part.chat, sender.clone()));
-                    }
-                    _ => {}
+                if let Some(sender) = &pending.new.sender
+                    && !queue.trusts(&pending.new, clean_since)
+                {
+                    doubtful.insert((part.chat, sender.clone()));
                 }
                 if pending.changes_members() {
                     clean_since = Seq::MAX;

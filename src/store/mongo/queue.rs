@@ -1,6 +1,6 @@
 //! What waits to be appended to one chat, and what a lane knows of that chat.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::{AppendError, Appended, NewMessage};
 use super::failure::unavailable;
-use crate::model::{NoteKind, Seq};
+use crate::model::{NoteKind, Seq, UserId};
 use crate::trace::Span;
 
 /// How long an append may take in all.
@@ -16,6 +16,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long a chat counts as contended after another's message was seen there.
 const CONTENDED: Duration = Duration::from_secs(1);
+
+/// Members remembered of a chat that were looked up.
+const MEMBERS: usize = 64;
 
 /// What came of an append.
 pub(super) type Outcome = Result<Appended, AppendError>;
@@ -64,6 +67,8 @@ pub(super) struct ChatQueue {
     /// All above this, up to `head`, was appended here and changed no members: a member list
     /// read at this seq or later still holds.
     pub(super) clean_since: Seq,
+    /// Who was looked up as a member since `clean_since`, and so still is one.
+    members: HashSet<UserId>,
     /// A race for this `seq` was lost, so the head must be at least there.
     pub(super) lost: Seq,
     /// Read the head before the next write, even though one is known.
@@ -82,6 +87,7 @@ impl ChatQueue {
             listed: false,
             head: None,
             clean_since: 0,
+            members: HashSet::new(),
             lost: 0,
             doubted: false,
             foreign_at: None,
@@ -119,7 +125,7 @@ impl ChatQueue {
                 self.head = Some(head);
                 // At 0, nobody can have been seen to be a member by then: the first one is
                 // always looked up.
-                self.clean_since = head.max(1);
+                self.clean_since_now(head.max(1));
             }
         }
         true
@@ -130,11 +136,33 @@ impl ChatQueue {
         if self.head.is_some_and(|head| head + 1 == seq) {
             self.head = Some(seq);
             if changes_members {
-                self.clean_since = seq;
+                self.clean_since_now(seq);
             }
         } else {
             self.head = None;
         }
+    }
+
+    fn clean_since_now(&mut self, seq: Seq) {
+        self.clean_since = seq;
+        self.members.clear();
+    }
+
+    /// Notes that this user was just seen to be a member.
+    pub(super) fn saw(&mut self, member: &UserId) {
+        if self.members.len() >= MEMBERS {
+            self.members.clear();
+        }
+        self.members.insert(member.clone());
+    }
+
+    /// Whether the sender of this is still known to be a member, `clean_since` being what is
+    /// given.
+    pub(super) fn trusts(&self, new: &NewMessage, clean_since: Seq) -> bool {
+        new.sender.as_ref().is_none_or(|sender| {
+            new.member_as_of >= clean_since
+                || (clean_since == self.clean_since && self.members.contains(sender))
+        })
     }
 
     /// Notes that another node has taken `seq`.
