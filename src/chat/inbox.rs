@@ -91,8 +91,8 @@ impl Service {
         // Heads before the read sets: see ReadOutcome.
         let heads = if first { order.heads.clone() } else { self.heads_of(&left).await? };
         let seen = if first { &order.chats } else { &left };
-        let places = self.store.places(user, seen).await?;
-        let counts = self.count_all(user, &places, &heads).await?;
+        let places = self.memberships_in(user, seen).await?;
+        let counts = self.count_all(&places, &heads).await?;
         let total_unread = first.then(|| unread::total(counts.values()));
         let rows = self.rows(&left, places, &heads, &counts).await?;
         let marks: Vec<Mark> = rows.iter().map(|row| mark(row.chat.id)).collect();

@@ -8,28 +8,31 @@ use std::collections::HashMap;
 use super::Service;
 use super::receipts::Left;
 use crate::error::Result;
-use crate::model::{ChatId, Member, Seq, SeqSet, UserId};
+use crate::model::{ChatId, Member, Run, UserId};
 use crate::store::{COUNT_CAP, Head, UnreadQuery};
 
 impl Service {
-    /// What is unread in one chat, up to `head`.
-    pub(super) async fn count(
+    /// How many each of these queries counts, in their order; those without runs ask nobody.
+    pub(super) async fn count(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
+        #[cfg(mutants)]
+        if crate::mutants::are("unread-by-counter") {
+            let counted = |query: &UnreadQuery| crate::mutants::unread(query.chat, &query.user);
+            return Ok(queries.iter().map(counted).collect());
+        }
+        if queries.iter().all(|query| query.runs.is_empty()) {
+            return Ok(vec![0; queries.len()]);
+        }
+        Ok(self.store.count_unread(queries).await?)
+    }
+
+    /// What is unread of these runs of one chat.
+    pub(super) async fn count_one(
         &self,
         user: &UserId,
         chat: ChatId,
-        visible_from: Seq,
-        read: &SeqSet,
-        head: Seq,
+        runs: Vec<Run>,
     ) -> Result<u32> {
-        #[cfg(mutants)]
-        if crate::mutants::are("unread-by-counter") {
-            return Ok(crate::mutants::unread(chat, user));
-        }
-        let runs = read.missing(visible_from, head);
-        if runs.is_empty() {
-            return Ok(0);
-        }
-        let counts = self.store.count_unread(user, &[UnreadQuery { chat, runs }]).await?;
+        let counts = self.count(&[UnreadQuery { user: user.clone(), chat, runs }]).await?;
         Ok(counts.first().copied().unwrap_or(0))
     }
 
@@ -37,14 +40,13 @@ impl Service {
     pub(super) async fn left_unread(&self, user: &UserId, chat: ChatId) -> Result<Left> {
         let last_seq = self.newest(chat).await?;
         let member = self.admitted(user, chat).await?.member;
-        let unread = self.count(user, chat, member.visible_from, &member.read, last_seq).await?;
-        Ok(Left { unread, last_seq })
+        let runs = member.read.missing(member.visible_from, last_seq);
+        Ok(Left { unread: self.count_one(user, chat, runs).await?, last_seq })
     }
 
-    /// What is unread in these chats, up to these heads.
+    /// What is unread at these places of one user, up to these heads.
     pub(super) async fn count_all(
         &self,
-        user: &UserId,
         places: &[Member],
         heads: &HashMap<ChatId, Head>,
     ) -> Result<HashMap<ChatId, u32>> {
@@ -53,11 +55,21 @@ impl Service {
             let head = heads.get(&place.chat).map_or(0, |head| head.seq);
             let runs = place.read.missing(place.visible_from, head);
             if !runs.is_empty() {
-                queries.push(UnreadQuery { chat: place.chat, runs });
+                queries.push(UnreadQuery { user: place.user.clone(), chat: place.chat, runs });
             }
         }
-        let counts = self.store.count_unread(user, &queries).await?;
+        let counts = self.store.count_unread(&queries).await?;
         Ok(queries.iter().map(|query| query.chat).zip(counts).collect())
+    }
+
+    /// A user's places in these chats.
+    pub(super) async fn memberships_in(
+        &self,
+        user: &UserId,
+        chats: &[ChatId],
+    ) -> Result<Vec<Member>> {
+        let of: Vec<_> = chats.iter().map(|chat| (*chat, user.clone())).collect();
+        Ok(self.store.places(&of).await?)
     }
 
     /// What is unread in all chats of a user; stops at 1000.
@@ -65,8 +77,8 @@ impl Service {
         let chats = self.store.chats_of(user).await?;
         let heads = self.store.heads(&chats).await?;
         let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
-        let places = self.store.places(user, &chats).await?;
-        let counts = self.count_all(user, &places, &heads).await?;
+        let places = self.memberships_in(user, &chats).await?;
+        let counts = self.count_all(&places, &heads).await?;
         Ok(total(counts.values()))
     }
 }

@@ -201,7 +201,8 @@ impl Service {
         let head = self.store.heads(&[chat.id]).await?.into_iter().next();
         let Admitted { chat, member: place } = self.admitted(user, chat.id).await?;
         let last = head.map_or(0, |head| head.seq);
-        let unread = self.count(user, chat.id, place.visible_from, &place.read, last).await?;
+        let runs = place.read.missing(place.visible_from, last);
+        let unread = self.count_one(user, chat.id, runs).await?;
         let rows = vec![Row { chat, place, head, unread }];
         let shown = self.show_chats(user, rows, Listed::Members).await?;
         shown.into_iter().next().ok_or_else(crate::error::Error::chat_not_found)

@@ -164,8 +164,8 @@ impl Store for Measured {
         timed(Operation::ChatsOf, self.0.chats_of(user)).await
     }
 
-    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
-        timed(Operation::Places, self.0.places(user, chats)).await
+    async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {
+        timed(Operation::Places, self.0.places(of)).await
     }
 
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
@@ -189,8 +189,8 @@ impl Store for Measured {
         timed(Operation::ChangedReceipts, self.0.changed_receipts(chats, since, limit)).await
     }
 
-    async fn count_unread(&self, user: &UserId, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
-        timed(Operation::CountUnread, self.0.count_unread(user, queries)).await
+    async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
+        timed(Operation::CountUnread, self.0.count_unread(queries)).await
     }
 
     async fn put_profile(

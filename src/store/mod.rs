@@ -140,9 +140,9 @@ pub trait Store: Send + Sync + 'static {
     /// there any more, may be among them.
     async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>>;
 
-    /// A user's places in these chats, in no order; those left are left out. A chat that is not
-    /// there may have one.
-    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>>;
+    /// The places of these users in these chats, in no order; those left are left out. A chat
+    /// that is not there may have one.
+    async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>>;
 
     /// In how many chats each of these users is, in the order asked, 0 for who is unknown; up to
     /// 10,000 users. One that is being made may count.
@@ -171,10 +171,10 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Member>>;
 
-    /// For each query, how many messages there are in its runs that others than `user` sent,
+    /// For each query, how many messages there are in its runs that others than its user sent,
     /// that are not deleted, and that are no notes but announcements. In the order asked; stops
     /// at [`COUNT_CAP`].
-    async fn count_unread(&self, user: &UserId, queries: &[UnreadQuery]) -> Result<Vec<u32>>;
+    async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>>;
 
     // ---- users ----
 

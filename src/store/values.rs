@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::model::{Chat, ChatId, Message, MessageId, Role, Run, Seq, SystemNote, UserId};
+use crate::model::{Chat, ChatId, Message, MessageId, Role, Run, Seq, SeqSet, SystemNote, UserId};
 
 /// Why the store did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -167,11 +167,15 @@ pub struct Mark {
     pub delivered: Vec<Run>,
     /// Runs that were read, and so received.
     pub read: Vec<Run>,
+    /// What was seen of the sets before, delivered and read: they only grow. Empty if nothing.
+    pub seen: (SeqSet, SeqSet),
 }
 
 /// A question for an unread count.
 #[derive(Clone, Debug)]
 pub struct UnreadQuery {
+    /// The reader.
+    pub user: UserId,
     /// Where.
     pub chat: ChatId,
     /// What the reader has not read: ascending runs, from what is visible to the newest message

@@ -15,7 +15,7 @@ use crate::error::{Error, Reason, Result};
 use crate::metrics;
 use crate::model::{ChatId, ChatKind, Run, Seq, SeqSet, SessionId, UserId};
 use crate::proto;
-use crate::store::{Mark, StoreError};
+use crate::store::{self, Mark, StoreError, UnreadQuery};
 use crate::wire;
 
 /// Members written at once.
@@ -39,6 +39,19 @@ struct Pending {
     session: Option<SessionId>,
     due: Instant,
     answers: Vec<Answer>,
+}
+
+/// One member of a batch, with what was known of the sets before it.
+struct Entry {
+    key: Key,
+    pending: Pending,
+    known: Arc<Sets>,
+}
+
+impl Entry {
+    fn reads(&self) -> bool {
+        !self.pending.read.is_empty()
+    }
 }
 
 /// What was written for one member.
@@ -91,63 +104,101 @@ impl Service {
     }
 
     async fn write(self: Arc<Self>, batch: Vec<(Key, Pending)>) {
-        let keys = batch.iter().map(|(key, _)| key.clone()).collect();
-        let known = self.known_sets(keys).await;
+        let known = match self.known_sets(batch.iter().map(|(key, _)| key)).await {
+            Ok(known) => known,
+            Err(error) => return away(batch.into_iter().map(|(_, pending)| pending), &error),
+        };
         let mut ready = Vec::new();
-        for ((key, pending), known) in batch.into_iter().zip(known) {
-            match known {
-                Ok(known) => match self.bounded(&key, &pending, &known).await {
-                    Ok((delivered, read)) => ready.push((key, pending, known, delivered, read)),
-                    Err(error) => refuse(pending.answers, &error),
-                },
+        for (key, pending) in batch {
+            let Some(known) = known.get(&key) else {
+                refuse(pending.answers, &Error::chat_not_found());
+                continue;
+            };
+            match self.bounded(&key, &pending, known).await {
+                Ok((delivered, read)) => {
+                    let seen = (known.delivered.clone(), known.read.clone());
+                    let mark = Mark { user: key.1.clone(), chat: key.0, delivered, read, seen };
+                    ready.push((Entry { key, pending, known: Arc::clone(known) }, mark));
+                }
                 Err(error) => refuse(pending.answers, &error),
             }
         }
-        let chats: Vec<ChatId> = ready
-            .iter()
-            .filter(|(_, pending, ..)| !pending.read.is_empty())
-            .map(|((chat, _), ..)| *chat)
-            .collect();
+        let (entries, marks): (Vec<Entry>, Vec<Mark>) = ready.into_iter().unzip();
+        let chats: Vec<ChatId> =
+            entries.iter().filter(|entry| entry.reads()).map(|entry| entry.key.0).collect();
         // The newest message first: what is counted below is then never more than was there.
         let heads: HashMap<ChatId, Seq> = match self.store.heads(&chats).await {
             Ok(heads) => heads.into_iter().map(|head| (head.chat, head.seq)).collect(),
-            Err(error) => return away(ready.into_iter().map(|(_, pending, ..)| pending), &error),
+            Err(error) => return away(entries.into_iter().map(|entry| entry.pending), &error),
         };
-        let marks = ready
-            .iter()
-            .map(|((chat, user), _, _, delivered, read)| Mark {
-                user: user.clone(),
-                chat: *chat,
-                delivered: delivered.clone(),
-                read: read.clone(),
-            })
-            .collect();
-        metrics::receipts_flush_members().size(ready.len());
+        metrics::receipts_flush_members().size(entries.len());
         let marked = match self.store.mark(marks).await {
             Ok(marked) => marked,
-            Err(error) => return away(ready.into_iter().map(|(_, pending, ..)| pending), &error),
+            Err(error) => return away(entries.into_iter().map(|entry| entry.pending), &error),
         };
-        let after = ready.into_iter().zip(marked);
-        stream::iter(after)
-            .for_each_concurrent(READS, |((key, pending, known, ..), marked)| {
-                let head = heads.get(&key.0).copied();
-                self.wrote(key, pending, known, marked, head)
+        let mut written = Vec::with_capacity(entries.len());
+        for (entry, marked) in entries.into_iter().zip(marked) {
+            match marked {
+                Some(sets) => written.push((entry, sets)),
+                None => {
+                    self.receipts.known.invalidate(&entry.key);
+                    refuse(entry.pending.answers, &Error::chat_not_found());
+                }
+            }
+        }
+        let left = self.left_of(&written, &heads).await;
+        stream::iter(written.into_iter().zip(left))
+            .for_each_concurrent(READS, |((entry, (delivered, read)), left)| {
+                self.wrote(entry, Sets { delivered, read }, left)
             })
             .await;
     }
 
-    /// The sets as last seen; they may have grown since.
-    async fn known_sets(&self, keys: Vec<Key>) -> Vec<Result<Arc<Sets>>> {
-        let known = keys.into_iter().map(|key| async move {
-            if let Some(known) = self.receipts.known.get(&key) {
-                return Ok(known);
+    /// What is left unread for those who read, in their order.
+    async fn left_of(
+        &self,
+        written: &[(Entry, (SeqSet, SeqSet))],
+        heads: &HashMap<ChatId, Seq>,
+    ) -> Vec<Result<Option<Left>>> {
+        let query = |(entry, (_, read)): &(Entry, (SeqSet, SeqSet))| {
+            let head = entry.reads().then(|| heads.get(&entry.key.0)).flatten().copied();
+            let (chat, user) = entry.key.clone();
+            let runs = read.missing(entry.pending.visible_from, head.unwrap_or(0));
+            (head, UnreadQuery { user, chat, runs })
+        };
+        let (heads, queries): (Vec<Option<Seq>>, Vec<UnreadQuery>) =
+            written.iter().map(query).unzip();
+        match self.count(&queries).await {
+            Ok(counts) => {
+                let left = heads.into_iter().zip(counts);
+                left.map(|(head, unread)| Ok(head.map(|last_seq| Left { unread, last_seq })))
+                    .collect()
             }
-            let member = self.store.member(key.0, &key.1).await?;
-            let member = member.filter(|member| member.left_at.is_none());
-            let member = member.ok_or_else(Error::chat_not_found)?;
-            Ok(Arc::new(Sets { delivered: member.delivered, read: member.read }))
-        });
-        stream::iter(known).buffered(READS).collect().await
+            Err(error) => {
+                heads.iter().map(|head| head.map_or(Ok(None), |_| Err(copy(&error)))).collect()
+            }
+        }
+    }
+
+    /// The sets as last seen; they may have grown since. Of who is no member, nothing.
+    async fn known_sets(
+        &self,
+        keys: impl Iterator<Item = &Key>,
+    ) -> store::Result<HashMap<Key, Arc<Sets>>> {
+        let (mut known, mut unknown) = (HashMap::new(), Vec::new());
+        for key in keys {
+            match self.receipts.known.get(key) {
+                Some(sets) => drop(known.insert(key.clone(), sets)),
+                None => unknown.push(key.clone()),
+            }
+        }
+        if !unknown.is_empty() {
+            for member in self.store.places(&unknown).await? {
+                let sets = Sets { delivered: member.delivered, read: member.read };
+                known.insert((member.chat, member.user), Arc::new(sets));
+            }
+        }
+        Ok(known)
     }
 
     /// The runs to be joined, such that the sets stay within bounds.
@@ -198,34 +249,12 @@ impl Service {
         }
     }
 
-    async fn wrote(
-        self: &Arc<Self>,
-        key: Key,
-        pending: Pending,
-        known: Arc<Sets>,
-        marked: Option<(SeqSet, SeqSet)>,
-        head: Option<Seq>,
-    ) {
-        let Some((delivered, read)) = marked else {
-            self.receipts.known.invalidate(&key);
-            refuse(pending.answers, &Error::chat_not_found());
-            return;
-        };
-        let (chat, user) = key.clone();
-        let reads = !pending.read.is_empty();
-        let left = match head.filter(|_| reads) {
-            None => None,
-            Some(head) => match self.count(&user, chat, pending.visible_from, &read, head).await {
-                Ok(unread) => Some(Left { unread, last_seq: head }),
-                Err(error) => {
-                    refuse(pending.answers, &error);
-                    return;
-                }
-            },
-        };
+    async fn wrote(self: &Arc<Self>, entry: Entry, now: Sets, left: Result<Option<Left>>) {
+        let Entry { key, pending, known } = entry;
         let of = |runs: &[Run]| SeqSet::from_parts(0, runs.iter().copied());
         let mut given = of(&pending.delivered);
         given.extend(pending.read.iter().copied());
+        let (chat, user) = key.clone();
         let written = Written {
             chat,
             user,
@@ -233,12 +262,13 @@ impl Service {
             session: pending.session,
             new_delivered: given.minus(&known.delivered),
             new_read: of(&pending.read).minus(&known.read),
-            left,
+            left: left.as_ref().ok().copied().flatten(),
         };
-        self.receipts.known.insert(key, Arc::new(Sets { delivered, read }));
-        for answer in pending.answers {
+        self.receipts.known.insert(key, Arc::new(now));
+        match left {
             // Whoever went away needs no answer.
-            drop(answer.send(Ok(left)));
+            Ok(left) => pending.answers.into_iter().for_each(|answer| drop(answer.send(Ok(left)))),
+            Err(error) => refuse(pending.answers, &error),
         }
         self.tell_of_receipts(written).await;
     }
@@ -382,16 +412,19 @@ fn away(pending: impl Iterator<Item = Pending>, error: &StoreError) {
 
 /// One failure, told to all who wait for it.
 fn refuse(answers: Vec<Answer>, error: &Error) {
-    let copy = |error: &Error| Error {
+    for answer in answers {
+        // Whoever went away needs no answer.
+        drop(answer.send(Err(copy(error))));
+    }
+}
+
+fn copy(error: &Error) -> Error {
+    Error {
         reason: error.reason,
         message: error.message.clone(),
         field: error.field.clone(),
         retry_after: error.retry_after,
         metadata: error.metadata.clone(),
         source: None,
-    };
-    for answer in answers {
-        // Whoever went away needs no answer.
-        drop(answer.send(Err(copy(error))));
     }
 }

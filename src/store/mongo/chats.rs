@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use mongodb::bson::{Bson, Document, doc, serialize_to_document};
-
 use mongodb::options::Hint;
 
 use super::super::{AppendError, Created, NewChat, NewMessage, Result};
@@ -24,6 +24,13 @@ use crate::model::{Chat, ChatId, Member, Role, UserId};
 
 /// Members written by one command.
 const MEMBERS_A_COMMAND: usize = 1000;
+
+/// Users times chats up to which all of them are asked for at once.
+const CROSSED: usize = 40_000;
+
+/// Places asked for at once, where there are more; and how many such commands at once.
+const PLACES_A_COMMAND: usize = 200;
+const COMMANDS_AT_ONCE: usize = 4;
 
 /// How long a former member's place is told.
 const FORMER: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -219,13 +226,8 @@ impl Db {
         found.map(|doc| chat(doc).ok_or_else(|| broken("a chat's id cannot be read"))).collect()
     }
 
-    pub(super) async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
-        let filter = doc! {
-            "chat_id": { "$in": chat_ids(&distinct(chats)) },
-            "user_id": user.as_str(),
-            "left_at": null,
-        };
-        read(all(self.members.find(filter).hint(by_member())).await?)
+    pub(super) async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {
+        read(self.at(of).await?)
     }
 
     /// By the index alone: chats that are half made count, as they are about to be.
@@ -260,30 +262,29 @@ impl Db {
 
     /// The documents of the present members among these (chat, user).
     pub(super) async fn at(&self, places: &[(ChatId, UserId)]) -> Result<Vec<MemberDoc>> {
-        let mut by_chat: HashMap<ChatId, Vec<UserId>> = HashMap::new();
-        let mut by_user: HashMap<&UserId, Vec<ChatId>> = HashMap::new();
-        for (chat, user) in places {
-            by_chat.entry(*chat).or_default().push(user.clone());
-            by_user.entry(user).or_default().push(*chat);
-        }
-        // One user in many chats, or many users in one: the fewer arms, the cheaper.
-        let arms: Vec<_> = if by_user.len() < by_chat.len() {
-            let arm = |(user, chats): (&UserId, Vec<ChatId>)| {
-                doc! { "chat_id": { "$in": chat_ids(&chats) }, "user_id": user.as_str() }
-            };
-            by_user.into_iter().map(arm).collect()
-        } else {
-            let arm = |(chat, users): (ChatId, Vec<UserId>)| {
-                doc! { "chat_id": uuid(chat.0), "user_id": { "$in": user_ids(&users) } }
-            };
-            by_chat.into_iter().map(arm).collect()
+        let wanted: HashSet<_> = places.iter().collect();
+        let chats = wanted.iter().map(|(chat, _)| chat).collect::<HashSet<_>>().len();
+        let users = wanted.iter().map(|(_, user)| user).collect::<HashSet<_>>().len();
+        let at_once = if chats * users <= CROSSED { wanted.len().max(1) } else { PLACES_A_COMMAND };
+        let each: Vec<_> = wanted.iter().copied().collect();
+        let calls: Vec<_> = each.chunks(at_once).map(|some| self.at_some(some)).collect();
+        let found = stream::iter(calls).buffer_unordered(COMMANDS_AT_ONCE);
+        let found: Vec<Vec<MemberDoc>> = found.try_collect().await?;
+        let place = |doc: &MemberDoc| (ChatId(plain(doc.chat_id)), UserId::new(&doc.user_id));
+        Ok(found.into_iter().flatten().filter(|doc| wanted.contains(&place(doc))).collect())
+    }
+
+    /// All of these users in all of these chats: half as dear as one arm of an `$or` for each, and
+    /// hardly ever more than was asked for.
+    async fn at_some(&self, places: &[&(ChatId, UserId)]) -> Result<Vec<MemberDoc>> {
+        let chats: HashSet<ChatId> = places.iter().map(|(chat, _)| *chat).collect();
+        let users: HashSet<&str> = places.iter().map(|(_, user)| user.as_str()).collect();
+        let filter = doc! {
+            "chat_id": { "$in": chat_ids(&chats.into_iter().collect::<Vec<_>>()) },
+            "user_id": { "$in": users.into_iter().collect::<Vec<_>>() },
+            "left_at": null,
         };
-        let mut found = Vec::with_capacity(places.len());
-        for arms in arms.chunks(100) {
-            let filter = doc! { "$or": arms, "left_at": null };
-            found.extend(all(self.members.find(filter).hint(by_member())).await?);
-        }
-        Ok(found)
+        all(self.members.find(filter).hint(by_member())).await
     }
 }
 

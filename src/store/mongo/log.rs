@@ -206,11 +206,7 @@ impl Db {
         Ok(found)
     }
 
-    pub(super) async fn count_unread(
-        &self,
-        user: &UserId,
-        queries: &[UnreadQuery],
-    ) -> Result<Vec<u32>> {
+    pub(super) async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
         // Short ones go together, each chat once: what comes back is told apart by chat.
         let mut chats = HashSet::new();
         let (short, long): (Vec<_>, Vec<_>) = queries
@@ -219,7 +215,7 @@ impl Db {
             .partition(|(_, query)| is_short(query) && chats.insert(query.chat));
         let short = short.chunks(COUNTS_A_COMMAND);
         let long = long.chunks(1);
-        let calls: Vec<_> = short.chain(long).map(|some| self.count_some(user, some)).collect();
+        let calls: Vec<_> = short.chain(long).map(|some| self.count_some(some)).collect();
         let mut counts = vec![0; queries.len()];
         let mut answers = stream::iter(calls).buffer_unordered(COUNTS_AT_ONCE);
         while let Some(answer) = answers.try_next().await? {
@@ -231,19 +227,18 @@ impl Db {
     }
 
     /// Counts for some queries, by their index; the messages of only one may be many.
-    async fn count_some(
-        &self,
-        user: &UserId,
-        queries: &[(usize, &UnreadQuery)],
-    ) -> Result<Vec<(usize, u32)>> {
-        let counts = doc! {
-            "sender_id": { "$ne": user.as_str() },
-            "deleted_at": null,
-            "note.kind": { "$in": [Bson::Null, Bson::from(NoteKind::Announcement.number())] },
+    async fn count_some(&self, queries: &[(usize, &UnreadQuery)]) -> Result<Vec<(usize, u32)>> {
+        let kinds = Bson::from(vec![Bson::Null, NoteKind::Announcement.number().into()]);
+        let counts = |user: &UserId| {
+            doc! {
+                "sender_id": { "$ne": user.as_str() },
+                "deleted_at": null,
+                "note.kind": { "$in": &kinds },
+            }
         };
         let arms = queries.iter().filter(|(_, query)| !query.runs.is_empty());
         let arms: Vec<_> =
-            arms.map(|(_, query)| within(query.chat, &query.runs, &counts)).collect();
+            arms.map(|(_, query)| within(query.chat, &query.runs, &counts(&query.user))).collect();
         let mut pipeline = match arms.len() {
             0 => return Ok(Vec::new()),
             1 => vec![doc! { "$match": &arms[0] }, doc! { "$limit": i64::from(COUNT_CAP) }],

@@ -174,8 +174,8 @@ impl Store for MongoStore {
         self.db()?.chats_of(user).await
     }
 
-    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
-        self.db()?.places(user, chats).await
+    async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {
+        self.db()?.places(of).await
     }
 
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
@@ -199,8 +199,8 @@ impl Store for MongoStore {
         self.db()?.changed_receipts(chats, since, limit).await
     }
 
-    async fn count_unread(&self, user: &UserId, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
-        self.db()?.count_unread(user, queries).await
+    async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
+        self.db()?.count_unread(queries).await
     }
 
     async fn put_profile(

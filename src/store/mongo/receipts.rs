@@ -24,11 +24,12 @@ const MEMBERS_A_COMMAND: usize = 500;
 
 type Place = (ChatId, UserId);
 
-/// What is to be joined to one member's sets.
+/// What is to be joined to one member's sets, and what was seen of them before.
 #[derive(Default)]
 struct Join {
     delivered: SeqSet,
     read: SeqSet,
+    seen: (SeqSet, SeqSet),
 }
 
 impl Db {
@@ -38,27 +39,31 @@ impl Db {
             let join = joins.entry((mark.chat, mark.user.clone())).or_default();
             join.read.extend(mark.read.iter().copied());
             join.delivered.extend(mark.delivered.iter().chain(&mark.read).copied());
+            join.seen.0.union(&mark.seen.0);
+            join.seen.1.union(&mark.seen.1);
         }
-        let places: Vec<_> = joins.keys().cloned().collect();
-        let mut sets = self.sets(&places).await?;
         let mut statements = Vec::new();
-        let mut touched = Vec::new();
+        let mut parted = Vec::new();
         for (place, join) in &joins {
-            let Some((delivered, read)) = sets.get(place) else { continue };
-            if let Some(change) = change(delivered, read, join)? {
-                statements.push(statement(place, change));
-                touched.push(place.clone());
+            let seen = (SetDoc::new(&join.seen.0), SetDoc::new(&join.seen.1));
+            match change(&seen, join)? {
+                Change::None => {}
+                Change::Prefix(change) => statements.push(statement(place, change)),
+                Change::Runs(_) => parted.push(place.clone()),
             }
         }
-        if !statements.is_empty() {
-            for some in statements.chunks(MEMBERS_A_COMMAND) {
-                self.update(self.members.name(), some).await?;
+        // To take runs out they must be known just as they stand.
+        for (place, sets) in self.sets(&parted).await? {
+            let Some(join) = joins.get(&place) else { continue };
+            if let Change::Prefix(change) | Change::Runs(change) = change(&sets, join)? {
+                statements.push(statement(&place, change));
             }
-            for place in &touched {
-                sets.remove(place);
-            }
-            sets.extend(self.sets(&touched).await?);
         }
+        for some in statements.chunks(MEMBERS_A_COMMAND) {
+            self.update(self.members.name(), some).await?;
+        }
+        let places: Vec<_> = joins.into_keys().collect();
+        let sets = self.sets(&places).await?;
         let answer = |mark: Mark| match sets.get(&(mark.chat, mark.user)) {
             Some((delivered, read)) => Ok(Some((delivered.set()?, read.set()?))),
             None => Ok(None),
@@ -98,14 +103,23 @@ fn statement((chat, user): &Place, change: Bson) -> Document {
     doc! { "q": member, "u": change }
 }
 
-/// What has to be done to a member's sets; `None`: all of it is in them.
-fn change(delivered: &SetDoc, read: &SetDoc, join: &Join) -> Result<Option<Bson>> {
+/// What has to be done to a member's sets.
+enum Change {
+    /// All of it is in them.
+    None,
+    /// Only prefixes grow.
+    Prefix(Bson),
+    /// Runs are taken out and put back.
+    Runs(Bson),
+}
+
+fn change((delivered, read): &(SetDoc, SetDoc), join: &Join) -> Result<Change> {
     let parts = [
         ("delivered", delivered, grown(delivered, &join.delivered)?),
         ("read", read, grown(read, &join.read)?),
     ];
     if parts.iter().all(|(_, _, grown)| matches!(grown, Grown::Not)) {
-        return Ok(None);
+        return Ok(Change::None);
     }
     if parts.iter().all(|(_, _, grown)| !matches!(grown, Grown::Runs(_))) {
         let mut max = Document::new();
@@ -115,7 +129,7 @@ fn change(delivered: &SetDoc, read: &SetDoc, join: &Join) -> Result<Option<Bson>
             }
         }
         let change = doc! { "$max": max, "$currentDate": { "receipts_at": true } };
-        return Ok(Some(change.into()));
+        return Ok(Change::Prefix(change.into()));
     }
     let mut fields = doc! { "receipts_at": "$$NOW" };
     for (name, seen, grown) in parts {
@@ -123,7 +137,7 @@ fn change(delivered: &SetDoc, read: &SetDoc, join: &Join) -> Result<Option<Bson>
             fields.insert(name, union(name, seen, &SetDoc::new(&set)));
         }
     }
-    Ok(Some(Bson::from(vec![doc! { "$set": fields }])))
+    Ok(Change::Runs(Bson::from(vec![doc! { "$set": fields }])))
 }
 
 /// How a set is changed by a join.

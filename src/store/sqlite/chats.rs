@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::log::{self, array};
+use super::log;
 use super::rows::{self, CHAT, MEMBER};
 use crate::clock::Timestamp;
 use crate::model::{Chat, ChatId, Member, UserId};
@@ -173,16 +173,12 @@ pub(super) fn chats_of(db: &Connection, user: &UserId) -> rusqlite::Result<Vec<C
         .collect()
 }
 
-pub(super) fn places(
-    db: &Connection,
-    user: &UserId,
-    chats: &[ChatId],
-) -> rusqlite::Result<Vec<Member>> {
-    select(
-        db,
-        "WHERE m.chat_id IN rarray(?2) AND m.user_id = ?1 AND m.left_at IS NULL",
-        params![user.as_str(), array(chats)],
-    )
+pub(super) fn places(db: &Connection, of: &[(ChatId, UserId)]) -> rusqlite::Result<Vec<Member>> {
+    let mut found = Vec::with_capacity(of.len());
+    for (chat, user) in of {
+        found.extend(member(db, *chat, user)?.filter(|member| member.left_at.is_none()));
+    }
+    Ok(found)
 }
 
 pub(super) fn count_memberships(db: &Connection, users: &[UserId]) -> rusqlite::Result<Vec<u32>> {

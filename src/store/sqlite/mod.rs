@@ -200,9 +200,9 @@ impl Store for SqliteStore {
         self.readers.ask(move |db| chats::chats_of(db, &user)).await
     }
 
-    async fn places(&self, user: &UserId, chats: &[ChatId]) -> Result<Vec<Member>> {
-        let (user, chats) = (user.clone(), each_once(chats));
-        self.readers.ask(move |db| chats::places(db, &user, &chats)).await
+    async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {
+        let of = each_once(of);
+        self.readers.ask(move |db| chats::places(db, &of)).await
     }
 
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {
@@ -229,9 +229,9 @@ impl Store for SqliteStore {
         self.readers.ask(move |db| receipts::changed(db, &chats, since, limit)).await
     }
 
-    async fn count_unread(&self, user: &UserId, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
-        let (user, queries) = (user.clone(), queries.to_vec());
-        self.readers.ask(move |db| receipts::count_unread(db, &user, &queries)).await
+    async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
+        let queries = queries.to_vec();
+        self.readers.ask(move |db| receipts::count_unread(db, &queries)).await
     }
 
     async fn put_profile(

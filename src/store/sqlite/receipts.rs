@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{chats, log, rows};
 use crate::clock::Timestamp;
-use crate::model::{ChatId, Member, NoteKind, SeqSet, UserId};
+use crate::model::{ChatId, Member, NoteKind, SeqSet};
 use crate::store::{COUNT_CAP, Mark, UnreadQuery};
 
 /// The sets of a member: delivered, read.
@@ -69,15 +69,11 @@ pub(super) fn changed(
     )
 }
 
-pub(super) fn count_unread(
-    db: &Connection,
-    user: &UserId,
-    queries: &[UnreadQuery],
-) -> rusqlite::Result<Vec<u32>> {
-    queries.iter().map(|query| count(db, user, query)).collect()
+pub(super) fn count_unread(db: &Connection, queries: &[UnreadQuery]) -> rusqlite::Result<Vec<u32>> {
+    queries.iter().map(|query| count(db, query)).collect()
 }
 
-fn count(db: &Connection, user: &UserId, query: &UnreadQuery) -> rusqlite::Result<u32> {
+fn count(db: &Connection, query: &UnreadQuery) -> rusqlite::Result<u32> {
     let mut statement = db.prepare_cached(
         "SELECT count(*) FROM (
            SELECT 1 FROM messages
@@ -92,7 +88,7 @@ fn count(db: &Connection, user: &UserId, query: &UnreadQuery) -> rusqlite::Resul
                 query.chat.0.as_bytes(),
                 run.first,
                 run.last,
-                user.as_str(),
+                query.user.as_str(),
                 NoteKind::Announcement.number(),
                 COUNT_CAP - count,
             ],

@@ -107,7 +107,7 @@ async fn receipts_of_two_nodes_at_once_lose_nothing() {
         let (delivered, read) = if n % 3 == 0 { (vec![], vec![run]) } else { (vec![run], vec![]) };
         want.0.insert(run);
         want.1.extend(read.iter().copied());
-        marks.push(Mark { user: user("ann"), chat, delivered, read });
+        marks.push(Mark { user: user("ann"), chat, delivered, read, seen: Default::default() });
     }
     // Several at a time from each node, so that they meet.
     for some in marks.chunks(8) {

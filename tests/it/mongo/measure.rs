@@ -53,6 +53,7 @@ async fn measure_receipts_heads_and_counts() {
         chat: *chat,
         delivered: vec![run],
         read: vec![],
+        seen: Default::default(),
     };
     for (what, run) in [
         ("a prefix", Run { first: 1, last: 5 }),
@@ -75,10 +76,11 @@ async fn measure_receipts_heads_and_counts() {
         store.written_in(WrittenBy::User(user("ann")), &chats[..count]).await.unwrap();
         eprintln!("written in {count}: {:?}", began.elapsed());
         let runs = vec![Run { first: 6, last: 20 }];
-        let query = |chat: &ChatId| UnreadQuery { chat: *chat, runs: runs.clone() };
+        let query =
+            |chat: &ChatId| UnreadQuery { user: user("bob"), chat: *chat, runs: runs.clone() };
         let queries: Vec<_> = chats[..count].iter().map(query).collect();
         let began = Instant::now();
-        store.count_unread(&user("bob"), &queries).await.unwrap();
+        store.count_unread(&queries).await.unwrap();
         eprintln!("{count} counts: {:?}", began.elapsed());
     }
     let began = Instant::now();

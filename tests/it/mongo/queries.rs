@@ -65,11 +65,12 @@ async fn counts_that_go_together_are_told_apart() {
             (vec![run(1, 1_000_000)], length),
             (vec![], 0),
         ] {
-            queries.push(UnreadQuery { chat, runs });
+            queries.push(UnreadQuery { user: user("bob"), chat, runs });
             want.push(count);
         }
     }
-    assert_eq!(store.count_unread(&user("bob"), &queries).await.unwrap(), want);
+    assert_eq!(store.count_unread(&queries).await.unwrap(), want);
     let none = vec![0; queries.len()];
-    assert_eq!(store.count_unread(&user("ann"), &queries).await.unwrap(), none);
+    queries.iter_mut().for_each(|query| query.user = user("ann"));
+    assert_eq!(store.count_unread(&queries).await.unwrap(), none);
 }

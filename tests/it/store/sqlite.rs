@@ -61,7 +61,8 @@ async fn opening_again_finds_everything() {
     let chat = bench.create(new.clone()).await;
     let sent = bench.send(chat, "ana").await;
     bench.node().delete_message(chat, sent.id).await.unwrap();
-    let mark = Mark { user: user("bob"), chat, delivered: vec![run(5, 6)], read: vec![run(1, 2)] };
+    let (delivered, read) = (vec![run(5, 6)], vec![run(1, 2)]);
+    let mark = Mark { user: user("bob"), chat, delivered, read, seen: Default::default() };
     bench.node().mark(vec![mark]).await.unwrap();
     bench.node().put_profile(&user("ana"), "Ana", "", Timestamp(1)).await.unwrap();
     let keys = bench.node().keys().await.unwrap();
@@ -157,7 +158,8 @@ async fn who_left_is_refused_but_for_repeats() {
     assert!(matches!(refused, Err(AppendError::Reused)));
     let refused = bench.node().append(bench.message(chat, "bob", "c2")).await;
     assert!(matches!(refused, Err(AppendError::NotMember)));
-    let mark = Mark { user: user("bob"), chat, delivered: vec![run(1, 1)], read: Vec::new() };
+    let (delivered, read) = (vec![run(1, 1)], Vec::new());
+    let mark = Mark { user: user("bob"), chat, delivered, read, seen: Default::default() };
     assert_eq!(bench.node().mark(vec![mark]).await.unwrap(), [None]);
     bench.close().await;
 }
@@ -337,7 +339,7 @@ async fn a_page_of_changes_does_not_end_within_one_place() {
     assert!(second.len() == 3 && second.iter().all(|changed| changed.message.seq == 2));
     let end = ChangeCursor { at: Noon.now(), seq: 2 };
     assert!(bench.node().changed_messages(&chats, end, 3).await.unwrap().is_empty());
-    let query = UnreadQuery { chat: chats[0], runs: vec![run(1, 2)] };
-    assert_eq!(bench.node().count_unread(&user("bob"), &[query]).await.unwrap(), [0]);
+    let query = UnreadQuery { user: user("bob"), chat: chats[0], runs: vec![run(1, 2)] };
+    assert_eq!(bench.node().count_unread(&[query]).await.unwrap(), [0]);
     bench.close().await;
 }

@@ -20,12 +20,13 @@ on_every_store!(
     counts_are_those_of_brute_force,
 );
 
-fn query(chat: ChatId, runs: &[(u32, u32)]) -> UnreadQuery {
-    UnreadQuery { chat, runs: runs.iter().map(|(first, last)| run(*first, *last)).collect() }
+fn query(name: &str, chat: ChatId, runs: &[(u32, u32)]) -> UnreadQuery {
+    let runs = runs.iter().map(|(first, last)| run(*first, *last)).collect();
+    UnreadQuery { user: user(name), chat, runs }
 }
 
 async fn count(bench: &Bench, name: &str, chat: ChatId, runs: &[(u32, u32)]) -> u32 {
-    let counts = bench.node().count_unread(&user(name), &[query(chat, runs)]).await.unwrap();
+    let counts = bench.node().count_unread(&[query(name, chat, runs)]).await.unwrap();
     assert_eq!(counts.len(), 1);
     counts[0]
 }
@@ -91,15 +92,17 @@ async fn counts_come_in_the_order_asked(bench: &Bench) {
     bench.send(two, "ana").await;
     let all = [(1, 9)];
     let queries = [
-        query(two, &all),
-        query(bench.chat_id(), &all),
-        query(one, &all),
-        query(two, &all),
-        query(one, &[(1, 2)]),
-        query(one, &[]),
+        query("bob", two, &all),
+        query("bob", bench.chat_id(), &all),
+        query("bob", one, &all),
+        query("bob", two, &all),
+        query("bob", one, &[(1, 2)]),
+        query("bob", one, &[]),
+        query("ana", one, &all),
+        query("eve", two, &all),
     ];
-    let counts = bench.node().count_unread(&user("bob"), &queries).await.unwrap();
-    assert_eq!(counts, [1, 0, 4, 1, 2, 0]);
+    let counts = bench.node().count_unread(&queries).await.unwrap();
+    assert_eq!(counts, [1, 0, 4, 1, 2, 0, 0, 1]);
 }
 
 async fn counts_stop_at_the_cap(bench: &Bench) {
@@ -150,10 +153,11 @@ async fn counts_are_those_of_brute_force(bench: &Bench) {
             run(first, first + draw(0..9))
         });
         let runs = SeqSet::from_parts(0, runs.collect::<Vec<_>>()).runs();
-        want.push(brute_force(&all, "ana", &runs));
-        queries.push(UnreadQuery { chat, runs });
+        let reader = USERS[draw(0..3) as usize];
+        want.push(brute_force(&all, reader, &runs));
+        queries.push(UnreadQuery { user: user(reader), chat, runs });
     }
-    let counts = bench.node().count_unread(&user("ana"), &queries).await.unwrap();
+    let counts = bench.node().count_unread(&queries).await.unwrap();
     assert_eq!(counts, want);
     assert!(want.iter().collect::<BTreeSet<_>>().len() > 5, "the cases are too alike");
 }
