@@ -7,11 +7,13 @@
 //! | `peers` | who is there, what was lost: a state machine |
 //! | `publisher` | the one task that sends, numbers and beats |
 //! | `listener` | the subscription, and the task that reads |
-//! | `presence` | where users are |
+//! | `presence` | where users are, written |
+//! | `finder` | where users are, asked |
 //!
 //! What holds: nothing waits for Redis longer than about a second; a Redis that is away, wiped or
 //! another one when it returns costs speed, and is told as [`BusEvent::Deaf`].
 
+mod finder;
 mod frame;
 pub mod limit;
 mod link;
@@ -34,6 +36,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::finder::Finder;
 use self::link::Commands;
 use self::moment::Moment;
 use self::peers::Peers;
@@ -56,10 +59,11 @@ const CLOSING: Duration = Duration::from_secs(4);
 pub struct RedisBus {
     shared: Arc<Shared>,
     presence: Presence,
+    finder: Finder,
     events: Mutex<Option<mpsc::Receiver<BusEvent>>>,
     publisher: Mutex<Option<AbortOnDropHandle<()>>>,
     /// The tasks that end when all is said.
-    others: [AbortOnDropHandle<()>; 2],
+    others: [AbortOnDropHandle<()>; 3],
 }
 
 impl RedisBus {
@@ -96,12 +100,15 @@ impl RedisBus {
         let listening = listener::run(shared.clone(), subscriber);
         let listener = vital.spawn("listener of the bus", listening);
         let keeper = vital.spawn("connection of the bus", commands.clone().keep());
+        let (finder, asks) = Finder::new();
+        let asking = vital.spawn("finder of the bus", asks.run(commands.clone(), options.lease));
         let bus = Self {
             shared,
             presence: Presence::new(commands, options.lease),
+            finder,
             events: Mutex::new(Some(taken)),
             publisher: Mutex::new(Some(AbortOnDropHandle::new(publisher))),
-            others: [listener, keeper].map(AbortOnDropHandle::new),
+            others: [listener, keeper, asking].map(AbortOnDropHandle::new),
         };
         bus.started().await;
         Ok(bus)
@@ -157,7 +164,7 @@ impl Bus for RedisBus {
     }
 
     async fn find(&self, users: &[UserId]) -> Result<Vec<Vec<Found>>> {
-        self.presence.find(users).await
+        self.finder.find(users).await
     }
 
     async fn close(&self) {

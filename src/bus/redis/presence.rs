@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::link::{self, Commands};
 use super::script::{Call, Script};
-use crate::bus::{BusError, Found, Place, ROUTED_AFTER_EXPIRY, Result};
+use crate::bus::{BusError, Place, ROUTED_AFTER_EXPIRY, Result};
 use crate::clock::Timestamp;
 use crate::model::{DeviceId, NodeId, SessionId, UserId};
 
@@ -57,17 +57,6 @@ end
 return 0
 ";
 
-/// Argument: how long members are kept after their lease. Answers the time, then the members not
-/// older than that, each followed by its lease's end.
-const FIND: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local oldest = string.format('(%.0f', now - tonumber(ARGV[1]))
-local found = redis.call('ZRANGEBYSCORE', KEYS[1], oldest, '+inf', 'WITHSCORES')
-table.insert(found, 1, string.format('%.0f', now))
-return found
-";
-
 /// See the module.
 pub(super) struct Presence {
     commands: Arc<Commands>,
@@ -75,7 +64,6 @@ pub(super) struct Presence {
     turns: Semaphore,
     renew: Script,
     remove: Script,
-    find: Script,
 }
 
 impl Presence {
@@ -89,7 +77,6 @@ impl Presence {
             turns: Semaphore::new(UNDER_WAY),
             renew: Script::new(RENEW),
             remove: Script::new(REMOVE),
-            find: Script::new(FIND),
         }
     }
 
@@ -116,21 +103,13 @@ impl Presence {
         self.run(&self.remove, calls).await.map(|_| ())
     }
 
-    pub(super) async fn find(&self, users: &[UserId]) -> Result<Vec<Vec<Found>>> {
-        let calls = users.iter().map(|user| (user, vec![millis(ROUTED_AFTER_EXPIRY)]));
-        let answers = self.run(&self.find, calls).await?;
-        answers.into_iter().map(|answer| self.found(answer)).collect()
-    }
-
     async fn run<'a>(
         &self,
         script: &Script,
         calls: impl IntoIterator<Item = (&'a UserId, Vec<String>)>,
     ) -> Result<Vec<Value>> {
-        let calls: Vec<Call> = calls
-            .into_iter()
-            .map(|(user, args)| Call { key: format!("presence:user_sockets:{user}"), args })
-            .collect();
+        let calls: Vec<Call> =
+            calls.into_iter().map(|(user, args)| Call { key: key(user), args }).collect();
         let turn = link::answer(self.turns.acquire()).await?;
         let _turn = turn.map_err(|closed| BusError(closed.to_string()))?;
         let mut answers = Vec::with_capacity(calls.len());
@@ -139,23 +118,10 @@ impl Presence {
         }
         Ok(answers)
     }
+}
 
-    fn found(&self, answer: Value) -> Result<Vec<Found>> {
-        let Value::Array(values) = answer else { return Err(odd()) };
-        let (now, members) = values.split_first().ok_or_else(odd)?;
-        let now = number(now)?;
-        let mut found = Vec::with_capacity(members.len() / 2);
-        for pair in members.chunks_exact(2) {
-            let end = number(&pair[1])?;
-            let Some(place) = pair[0].as_str().and_then(|member| place(&member)) else {
-                tracing::warn!("presence holds something that is no place; left out");
-                continue;
-            };
-            let renewed_at = Timestamp(end).minus(self.lease);
-            found.push(Found { place, live: end > now, renewed_at });
-        }
-        Ok(found)
-    }
+pub(super) fn key(user: &UserId) -> String {
+    format!("presence:user_sockets:{user}")
 }
 
 /// What all members of this session begin with.
@@ -168,7 +134,7 @@ fn member(place: &Place) -> String {
     format!("{}{}/{ground}/{}", head(place), place.device, place.since.0)
 }
 
-fn place(member: &str) -> Option<Place> {
+pub(super) fn place(member: &str) -> Option<Place> {
     let mut parts = member.split('/');
     let place = Place {
         node: NodeId::parse(parts.next()?)?,
@@ -184,15 +150,11 @@ fn place(member: &str) -> Option<Place> {
     parts.next().is_none().then_some(place)
 }
 
-fn number(value: &Value) -> Result<i64> {
-    value.as_str().and_then(|text| text.parse().ok()).ok_or_else(odd)
-}
-
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
 
-fn odd() -> BusError {
+pub(super) fn odd() -> BusError {
     BusError("Redis answered something else than was asked".to_owned())
 }
 

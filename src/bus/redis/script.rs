@@ -99,7 +99,7 @@ pub(super) async fn queue(
 }
 
 /// Sends a pipeline. What it answers is either an answer to each command, or an error.
-async fn finish(
+pub(super) async fn finish(
     pipeline: &WithOptions<Pipeline<Client>>,
     commands: usize,
 ) -> Result<Vec<FredResult<Value>>, BusError> {
@@ -118,6 +118,6 @@ fn is_unknown(error: &Error) -> bool {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
-fn away(error: Error) -> BusError {
+pub(super) fn away(error: Error) -> BusError {
     BusError(error.to_string())
 }
