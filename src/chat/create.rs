@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::Service;
-use super::limits::MAX_CHATS;
+use super::limits::{COMPARE_EVERY, MAX_CHATS};
 use super::text;
 use crate::error::{Error, Reason, Result};
 use crate::model::{Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId};
@@ -38,6 +40,15 @@ impl Service {
         if let Some(found) = self.check_room(user, &new, &others).await? {
             return Ok((self.show_chat(user, found).await?, false));
         }
+        // A caller that goes away half-way must not leave a chat that nobody was told of.
+        let made = Arc::clone(self).make_and_tell(user.clone(), new);
+        let made = self.tasks.spawn(made.in_current_span()).await;
+        let (chat, created) =
+            made.map_err(|_| Error::internal("making a chat ended without an answer"))??;
+        Ok((self.show_chat(user, chat).await?, created))
+    }
+
+    async fn make_and_tell(self: Arc<Self>, user: UserId, new: NewChat) -> Result<(Chat, bool)> {
         let (chat, created) = match self.store.create_chat(new).await? {
             Created::Chat(chat, created) => (chat, created),
             Created::Reused => {
@@ -48,10 +59,12 @@ impl Service {
             }
             Created::Deleted => return Err(Error::chat_not_found()),
         };
-        if created {
-            self.tell_of_chat(user, &chat).await?;
+        // A repeat may be of a call that had no answer, and told nobody: feeds know what was told.
+        let young = chat.id.time() >= self.clock.now().minus(COMPARE_EVERY * 2);
+        if created || (young && chat.kind == ChatKind::Group) {
+            self.tell_of_chat(&user, &chat).await?;
         }
-        Ok((self.show_chat(user, chat).await?, created))
+        Ok((chat, created))
     }
 
     fn direct(&self, user: &UserId, draft: &ChatDraft) -> Result<(NewChat, Vec<UserId>)> {

@@ -156,7 +156,7 @@ impl Service {
                 return;
             }
             while !service.is_here(&user) {
-                match service.known_places(&user).await {
+                match service.known_places(&user).await.map(|places| service.elsewhere(places)) {
                     Some(places) if online(&places).is_none() => {
                         return service.announce(&user, false, last_active).await;
                     }
@@ -166,6 +166,13 @@ impl Service {
                 }
             }
         }));
+    }
+
+    /// Of sessions of this node the node itself knows best: what the bus still has of one that
+    /// ended may only have been lost on its way out.
+    fn elsewhere(&self, mut places: Vec<Found>) -> Vec<Found> {
+        places.retain(|found| found.place.node != *self.bus.node());
+        places
     }
 
     /// Whether a session of this user is in the foreground on this node.

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::Service;
 use super::access::chat_id;
 use super::feed::Sent;
+use super::limits::COMPARE_EVERY;
 use super::text;
 use crate::error::{Error, Reason, Result};
 use crate::metrics::{self, Via};
@@ -100,7 +101,8 @@ impl Service {
                 // The list this node held was out of date.
                 service.rosters.forget(chat);
             }
-            let message = appended.as_ref().ok().map(|appended| Arc::clone(&appended.message));
+            let told = appended.as_ref().ok().filter(|appended| !service.is_old_news(appended));
+            let message = told.map(|appended| Arc::clone(&appended.message));
             #[cfg(mutants)]
             message.iter().for_each(crate::mutants::remember);
             // A stream that went away needs no answer; the message is stored all the same.
@@ -185,6 +187,13 @@ impl Service {
         let found = self.store.message(chat, id).await?;
         let target = found.filter(|message| message.seq >= visible_from).ok_or_else(not_found)?;
         Ok(Some((target.id, target.seq)))
+    }
+
+    /// A repeat of what was stored just now may be of a message that nobody told. Of an older one
+    /// every stream has learned by itself, and to tell it would set feeds back to it.
+    fn is_old_news(&self, appended: &Appended) -> bool {
+        let young = self.clock.now().minus(COMPARE_EVERY * 2);
+        appended.duplicate && appended.message.created_at() < young
     }
 
     /// Tells sessions here and nodes elsewhere of a stored message.

@@ -217,6 +217,7 @@ impl Session {
         command: impl Future<Output = Result<Came>> + Send + 'static,
     ) -> Result<(), End> {
         let span = self.trace.step(kind.name());
+        let quiet = ack_id.is_empty() && matches!(kind, Kind::DeliveredAck | Kind::ReadAck);
         let mut command = async move {
             let came = trace::within(span.clone(), command).await;
             trace::note(span.as_ref(), Reason::outcome(&came));
@@ -224,11 +225,14 @@ impl Session {
         }
         .boxed();
         if let Some(finished) = (&mut command).now_or_never() {
-            self.finish(finished)
+            return self.finish(finished);
+        }
+        if quiet {
+            self.quiet.push(command);
         } else {
             self.under_way.push(command);
-            Ok(())
         }
+        Ok(())
     }
 
     /// Something has come to its end beside the task.
@@ -288,10 +292,10 @@ impl Session {
                 })
             }
         });
-        self.answer(ack_id, kind, result.map_err(|error| within(kind, error)))?;
         if let Some(chat) = joined {
             self.join(chat);
         }
+        self.answer(ack_id, kind, result.map_err(|error| within(kind, error)))?;
         if foreign {
             return Err(End::Close(CloseReason::ProtocolError, "a token of another user"));
         }

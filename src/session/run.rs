@@ -36,6 +36,9 @@ use crate::wire::{EncodedFrame, Told};
 /// How long what is under way when a stream ends may still take.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
+/// Acknowledgements that may wait to be gathered before no more commands are read.
+const MAX_QUIET: usize = 1_024;
+
 /// So much is taken from the inbox before commands get their turn.
 const AT_ONCE: usize = 64;
 
@@ -89,6 +92,8 @@ pub(super) struct Session {
     pub(super) direct: Vec<ChatId>,
     pub(super) sends: Sends,
     pub(super) under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
+    /// Acknowledgements without an id, which may wait to be gathered: nobody waits for them.
+    pub(super) quiet: FuturesUnordered<BoxFuture<'static, Finished>>,
     pub(super) token_expires_at: Timestamp,
     /// When to look whether it has expired.
     pub(super) token_due: Instant,
@@ -124,12 +129,13 @@ impl Session {
             direct: opening.direct,
             sends: Sends::default(),
             under_way: FuturesUnordered::new(),
+            quiet: FuturesUnordered::new(),
             token_due: token_due(&service, start.token_expires_at.plus(times.token_leeway)),
             token_expires_at: start.token_expires_at,
             heard: now,
             said: now,
             checkpoint_due: None,
-            compare_due: now + COMPARE_EVERY + spread,
+            compare_due: now + spread,
             was_caught_up: false,
             trace: start.trace,
             inbox: Some(inbox),
@@ -247,13 +253,15 @@ impl Session {
     }
 
     async fn step(&mut self, inbox: &mut mpsc::Receiver<Delivery>) -> Result<(), End> {
-        let reads = self.sends.len() + self.under_way.len() < MAX_COMMANDS_IN_FLIGHT;
+        let reads = self.sends.len() + self.under_way.len() < MAX_COMMANDS_IN_FLIGHT
+            && self.quiet.len() < MAX_QUIET;
         if !reads {
             // Who is not listened to cannot be silent.
             self.heard = Instant::now();
         }
         tokio::select! {
             Some(finished) = self.under_way.next() => self.finish(finished),
+            Some(finished) = self.quiet.next() => self.finish(finished),
             Some(delivery) = inbox.recv() => self.all_delivered(delivery, inbox),
             replayed = next_replayed(&mut self.replay, &self.outbox) => self.replayed(replayed),
             command = next_command(&mut self.commands), if reads => self.commanded(command),

@@ -148,7 +148,7 @@ pub enum Span {
 }
 
 /// Whose messages are looked for. System notes are nobody's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WrittenBy {
     /// This user's.
     User(UserId),

@@ -148,6 +148,7 @@ impl Service {
         let from = found.last().map_or(seq, |oldest| oldest.seq);
         let mut shard = self.feeds.shard(chat).lock();
         let feed = shard.entry(chat).or_default();
+        let from = feed.waiting.first_key_value().map_or(from, |(first, _)| from.min(*first));
         feed.handed.get_or_insert(from - 1);
         drop(shard);
         self.fill(chat, &found);
@@ -156,7 +157,8 @@ impl Service {
 
     /// The young messages before this one, the newest first.
     async fn young(&self, chat: ChatId, mut before: Seq) -> store::Result<Vec<Message>> {
-        let young = self.clock.now().minus(FIRST_LOOK_BACK);
+        // What was stored while nothing was heard may be older.
+        let young = self.known_until().minus(FIRST_LOOK_BACK);
         let mut found: Vec<Message> = Vec::new();
         // Mostly the first page is older: a chat that was at rest.
         let mut limit = FIRST_LOOK_PAGE;

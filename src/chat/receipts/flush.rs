@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio::sync::oneshot;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{Job, Left, Marks, Sets, Todo};
 use crate::chat::Service;
-use crate::chat::limits::{MAX_RUNS, RECEIPT_GATHER, RECEIPT_GATHER_LARGE};
+use crate::chat::limits::{MAX_RUNS, RECEIPT_GATHER, RECEIPT_GATHER_LARGE, RECEIPT_QUEUE};
 use crate::error::{Error, Reason, Result};
 use crate::metrics;
 use crate::model::{ChatId, ChatKind, Run, Seq, SeqSet, SessionId, UserId};
@@ -24,6 +25,10 @@ const BATCH: usize = 1_000;
 const WRITES: usize = 2;
 /// Store reads under way at once within one write.
 const READS: usize = 16;
+/// Pause before what could not be written, or told, is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long it is tried to find out whom to tell.
+const TELL_WITHIN: Duration = Duration::from_secs(60);
 /// A gap between runs up to this long is looked through for own messages.
 const SMALL_GAP: u64 = 64;
 
@@ -51,6 +56,10 @@ struct Entry {
 impl Entry {
     fn reads(&self) -> bool {
         !self.pending.read.is_empty()
+    }
+
+    fn waits(self) -> (Key, Pending) {
+        (self.key, self.pending)
     }
 }
 
@@ -81,7 +90,7 @@ impl Service {
             }
             let sleep = tokio::time::sleep_until(next.unwrap_or_else(Instant::now));
             tokio::select! {
-                todo = queue.recv() => match todo {
+                todo = queue.recv(), if waiting.members.len() < RECEIPT_QUEUE => match todo {
                     Some(Todo::Write(job)) => waiting.gather(*job),
                     Some(Todo::Flush(done)) => {
                         waiting.hurry();
@@ -90,23 +99,25 @@ impl Service {
                                 let batch = waiting.take_due();
                                 under_way.push(tokio::spawn(Arc::clone(&self).write(batch)));
                             }
-                            under_way.next().await.into_iter().for_each(unwind);
+                            // What cannot be written now is lost with this node: clients repeat it.
+                            drop(under_way.next().await.map(unwind));
                         }
                         // Nobody waits any more if this fails.
                         let _nobody = done.send(());
                     }
                     None => return,
                 },
-                Some(written) = under_way.next() => unwind(written),
+                Some(written) = under_way.next() => waiting.take_back(unwind(written)),
                 () = sleep, if may_write && next.is_some() => {}
             }
         }
     }
 
-    async fn write(self: Arc<Self>, batch: Vec<(Key, Pending)>) {
+    /// Answers what could not be written, for another try.
+    async fn write(self: Arc<Self>, batch: Vec<(Key, Pending)>) -> Vec<(Key, Pending)> {
         let known = match self.known_sets(batch.iter().map(|(key, _)| key)).await {
             Ok(known) => known,
-            Err(error) => return away(batch.into_iter().map(|(_, pending)| pending), &error),
+            Err(error) => return away(batch, &error),
         };
         let mut ready = Vec::new();
         for (key, pending) in batch {
@@ -129,21 +140,20 @@ impl Service {
         // The newest message first: what is counted below is then never more than was there.
         let heads: HashMap<ChatId, Seq> = match self.store.heads(&chats).await {
             Ok(heads) => heads.into_iter().map(|head| (head.chat, head.seq)).collect(),
-            Err(error) => return away(entries.into_iter().map(|entry| entry.pending), &error),
+            Err(error) => return away(entries.into_iter().map(Entry::waits), &error),
         };
         metrics::receipts_flush_members().size(entries.len());
         let marked = match self.store.mark(marks).await {
             Ok(marked) => marked,
-            Err(error) => return away(entries.into_iter().map(|entry| entry.pending), &error),
+            Err(error) => return away(entries.into_iter().map(Entry::waits), &error),
         };
         let mut written = Vec::with_capacity(entries.len());
         for (entry, marked) in entries.into_iter().zip(marked) {
-            match marked {
-                Some(sets) => written.push((entry, sets)),
-                None => {
-                    self.receipts.known.invalidate(&entry.key);
-                    refuse(entry.pending.answers, &Error::chat_not_found());
-                }
+            if let Some(sets) = marked {
+                written.push((entry, sets));
+            } else {
+                self.receipts.known.invalidate(&entry.key);
+                refuse(entry.pending.answers, &Error::chat_not_found());
             }
         }
         let left = self.left_of(&written, &heads).await;
@@ -152,6 +162,7 @@ impl Service {
                 self.wrote(entry, Sets { delivered, read }, left)
             })
             .await;
+        Vec::new()
     }
 
     /// What is left unread for those who read, in their order.
@@ -194,8 +205,11 @@ impl Service {
         }
         if !unknown.is_empty() {
             for member in self.store.places(&unknown).await? {
-                let sets = Sets { delivered: member.delivered, read: member.read };
-                known.insert((member.chat, member.user), Arc::new(sets));
+                let sets = Arc::new(Sets { delivered: member.delivered, read: member.read });
+                let key = (member.chat, member.user);
+                // What a write changes that is not known to be done is told from here.
+                self.receipts.known.insert(key.clone(), Arc::clone(&sets));
+                known.insert(key, sets);
             }
         }
         Ok(known)
@@ -311,38 +325,42 @@ impl Service {
         }
     }
 
-    /// Whom receipts for these messages concern.
+    /// Whom receipts for these messages concern, as soon as the store says so.
     async fn senders_of(&self, of: &Written, runs: &[Run]) -> Vec<UserId> {
-        let roster = match self.rosters.get(of.chat).await {
-            Ok(Some(roster)) => roster,
-            Ok(None) => return Vec::new(),
-            Err(error) => {
-                tracing::warn!(%error, "receipts are not told: the members cannot be read");
-                return Vec::new();
+        let began = Instant::now();
+        loop {
+            match self.find_senders(of, runs).await {
+                Ok(senders) => return senders,
+                Err(error) if began.elapsed() < TELL_WITHIN => {
+                    tracing::debug!(%error, "receipts are told later");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "receipts are not told: the store cannot be read");
+                    return Vec::new();
+                }
             }
-        };
+        }
+    }
+
+    async fn find_senders(&self, of: &Written, runs: &[Run]) -> store::Result<Vec<UserId>> {
+        let Some(roster) = self.rosters.get(of.chat).await? else { return Ok(Vec::new()) };
         if roster.chat.kind == ChatKind::Direct {
-            return roster.other(&of.user).cloned().into_iter().collect();
+            return Ok(roster.other(&of.user).cloned().into_iter().collect());
         }
-        match self.store.senders(of.chat, runs).await {
-            Ok(mut senders) => {
-                senders.retain(|sender| *sender != of.user && roster.seat(sender).is_some());
-                senders
-            }
-            Err(error) => {
-                tracing::warn!(%error, "receipts are not told: the senders cannot be read");
-                Vec::new()
-            }
-        }
+        let mut senders = self.store.senders(of.chat, runs).await?;
+        senders.retain(|sender| *sender != of.user && roster.seat(sender).is_some());
+        Ok(senders)
     }
 }
 
 /// A write that panicked is the end of the task: it is not known what else it would lose.
-fn unwind(written: Result<(), JoinError>) {
-    if let Err(error) = written
-        && let Ok(panic) = error.try_into_panic()
-    {
-        std::panic::resume_unwind(panic);
+fn unwind(written: Result<Vec<(Key, Pending)>, JoinError>) -> Vec<(Key, Pending)> {
+    match written.map_err(JoinError::try_into_panic) {
+        Ok(again) => again,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // It was ended with the process.
+        Err(Err(_)) => Vec::new(),
     }
 }
 
@@ -377,6 +395,21 @@ impl Waiting {
         self.next = Some(self.next.map_or(due, |next| next.min(due)));
     }
 
+    /// What could not be written waits once more.
+    fn take_back(&mut self, again: Vec<(Key, Pending)>) {
+        for (key, mut pending) in again {
+            if let Some(newer) = self.members.remove(&key) {
+                pending.delivered.extend(newer.delivered);
+                pending.read.extend(newer.read);
+                pending.answers.extend(newer.answers);
+                pending.due = pending.due.min(newer.due);
+                pending.session = pending.session.filter(|session| newer.session == Some(*session));
+            }
+            self.next = Some(self.next.map_or(pending.due, |next| next.min(pending.due)));
+            self.members.insert(key, pending);
+        }
+    }
+
     /// All are due now.
     fn hurry(&mut self) {
         let now = Instant::now();
@@ -401,13 +434,24 @@ impl Waiting {
     }
 }
 
-/// The store did not do it: all who wait may try again.
-fn away(pending: impl Iterator<Item = Pending>, error: &StoreError) {
+/// The store did not do it, or did not say so: all who wait may try again. It is tried again here
+/// as well, so that whoever is to be told is told.
+fn away(
+    entries: impl IntoIterator<Item = (Key, Pending)>,
+    error: &StoreError,
+) -> Vec<(Key, Pending)> {
     tracing::warn!(%error, "cannot write receipts");
-    for pending in pending {
+    let again = |(key, mut pending): (Key, Pending)| {
         let error = Error::new(Reason::StoreUnavailable, "the store cannot be reached");
-        refuse(pending.answers, &error);
-    }
+        refuse(std::mem::take(&mut pending.answers), &error);
+        pending.due = Instant::now() + AGAIN;
+        for runs in [&mut pending.delivered, &mut pending.read] {
+            *runs = SeqSet::from_parts(0, runs.iter().copied()).runs();
+        }
+        let few = pending.delivered.len().max(pending.read.len()) <= MAX_RUNS;
+        few.then_some((key, pending))
+    };
+    entries.into_iter().filter_map(again).collect()
 }
 
 /// One failure, told to all who wait for it.

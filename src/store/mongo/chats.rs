@@ -170,15 +170,12 @@ impl Db {
         Ok(found.iter().filter_map(id).collect())
     }
 
-    pub(super) async fn members(&self, chat: ChatId) -> Result<Vec<Member>> {
-        // The chat first: once it is there, so are all its members.
-        if self.existing(&[chat]).await?.is_empty() {
-            return Ok(Vec::new());
-        }
-        let filter = doc! { "chat_id": uuid(chat.0), "left_at": null };
-        let mut members = read(all(self.members.find(filter)).await?)?;
-        members.sort_unstable_by(|a, b| (a.joined_at, &a.user).cmp(&(b.joined_at, &b.user)));
-        Ok(members)
+    /// The present members of these chats.
+    pub(super) async fn members(&self, chats: &[ChatId]) -> Result<Vec<Member>> {
+        // The chats first: once one is there, so are all its members.
+        let existing: Vec<_> = self.existing(chats).await?.into_iter().collect();
+        let filter = doc! { "chat_id": { "$in": chat_ids(&existing) }, "left_at": null };
+        read(all(self.members.find(filter).hint(by_member())).await?)
     }
 
     pub(super) async fn member(&self, chat: ChatId, user: &UserId) -> Result<Option<Member>> {
@@ -189,15 +186,13 @@ impl Db {
         round(self.members.find_one(filter)).await?.map(MemberDoc::member).transpose()
     }
 
-    pub(super) async fn pairs(&self, chats: &[ChatId]) -> Result<Vec<Member>> {
-        let existing: Vec<_> = self.existing(chats).await?.into_iter().collect();
-        let filter = doc! { "chat_id": { "$in": chat_ids(&existing) } };
-        read(all(self.members.find(filter)).await?)
-    }
-
-    pub(super) async fn memberships(&self, user: &UserId, now: Timestamp) -> Result<Vec<Member>> {
+    pub(super) async fn memberships(
+        &self,
+        users: &[UserId],
+        now: Timestamp,
+    ) -> Result<Vec<Member>> {
         let filter = doc! {
-            "user_id": user.as_str(),
+            "user_id": { "$in": user_ids(users) },
             "$or": [
                 { "left_at": null },
                 { "left_at": { "$gt": date(now.minus(FORMER)) } },

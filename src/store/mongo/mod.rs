@@ -16,10 +16,12 @@ mod chats;
 mod docs;
 mod failure;
 mod flush;
+mod gather;
 mod lane;
 pub(super) mod limit;
 mod log;
 mod queue;
+mod reads;
 mod receipts;
 mod schema;
 mod users;
@@ -33,6 +35,7 @@ use futures_util::future::BoxFuture;
 
 use self::failure::unavailable;
 use self::lane::Lanes;
+use self::reads::Reads;
 use self::schema::Db;
 use super::{
     AppendError, Appended, ChangeCursor, ChangedMessage, Created, Head, Keys, Mark, NewChat,
@@ -46,7 +49,7 @@ use crate::vital::Vital;
 pub struct MongoStore {
     db: Db,
     lanes: Lanes,
-    clock: Arc<dyn Clock>,
+    reads: Reads,
     closed: AtomicBool,
 }
 
@@ -64,7 +67,12 @@ impl MongoStore {
     pub async fn open(url: &str, clock: Arc<dyn Clock>, vital: &Vital) -> Result<Self> {
         let db = Db::open(url).await?;
         let lanes = Lanes::start(&db, vital);
-        Ok(Self { db, lanes, clock, closed: AtomicBool::new(false) })
+        let reads = Reads::start(&db, &clock, vital);
+        Ok(Self { db, lanes, reads, closed: AtomicBool::new(false) })
+    }
+
+    fn reads(&self) -> Result<&Reads> {
+        self.db().map(|_| &self.reads)
     }
 
     fn db(&self) -> Result<&Db> {
@@ -100,7 +108,7 @@ impl Store for MongoStore {
     }
 
     async fn heads(&self, chats: &[ChatId]) -> Result<Vec<Head>> {
-        self.db()?.heads(chats).await
+        self.reads()?.heads.rows(chats).await
     }
 
     async fn history(
@@ -126,7 +134,7 @@ impl Store for MongoStore {
     }
 
     async fn written_in(&self, writer: WrittenBy, chats: &[ChatId]) -> Result<Vec<ChatId>> {
-        self.db()?.written_in(&writer, chats).await
+        self.reads()?.written_in(&writer, chats).await
     }
 
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>> {
@@ -151,11 +159,13 @@ impl Store for MongoStore {
     }
 
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {
-        self.db()?.chats(ids).await
+        self.reads()?.chats.rows(ids).await
     }
 
     async fn members(&self, chat: ChatId) -> Result<Vec<Member>> {
-        self.db()?.members(chat).await
+        let mut members = self.reads()?.members.rows(&[chat]).await?;
+        members.sort_unstable_by(|a, b| (a.joined_at, &a.user).cmp(&(b.joined_at, &b.user)));
+        Ok(members)
     }
 
     async fn member(&self, chat: ChatId, user: &UserId) -> Result<Option<Member>> {
@@ -163,11 +173,11 @@ impl Store for MongoStore {
     }
 
     async fn pairs(&self, chats: &[ChatId]) -> Result<Vec<Member>> {
-        self.db()?.pairs(chats).await
+        self.reads()?.members.rows(chats).await
     }
 
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>> {
-        self.db()?.memberships(user, self.clock.now()).await
+        self.reads()?.memberships.rows(std::slice::from_ref(user)).await
     }
 
     async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
@@ -218,7 +228,7 @@ impl Store for MongoStore {
     }
 
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
-        self.db()?.users(ids).await
+        self.reads()?.users.rows(ids).await
     }
 
     async fn now(&self) -> Result<Timestamp> {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use adda::clock::{Clock as _, SystemClock};
+use adda::chat::seal::Sealer;
+use adda::clock::{Clock as _, SystemClock, Timestamp};
 use adda::model::{ChatId, MessageId, UserId};
 use adda::proto;
 use adda::proto::event::Event;
@@ -20,6 +21,7 @@ on_both_backends! {
     what_happens_during_a_replay_comes_after_it,
     a_replay_of_long_messages_comes_through,
     what_a_node_sees_only_the_end_of_is_told_whole,
+    an_old_message_sent_again_is_no_news,
 }
 
 async fn the_replay_comes_first_then_what_happens(world: World) {
@@ -163,17 +165,7 @@ async fn what_a_node_sees_only_the_end_of_is_told_whole(world: World) {
     let mut bob = world.connect("bob", "phone").await;
     bob.caught_up().await;
     let unseen = (1..900).map(|at| {
-        let new = NewMessage {
-            id: MessageId(SystemClock.new_id()),
-            chat: ChatId::parse(&chat).unwrap(),
-            sender: Some(UserId::new("alice")),
-            client_message_id: format!("m{at}"),
-            content_hash: [0; 16],
-            text: "unseen".to_owned(),
-            reply_to: None,
-            note: None,
-            member_as_of: 0,
-        };
+        let new = written(&chat, &format!("m{at}"), [0; 16]);
         world.store().append(new)
     });
     for appended in join_all(unseen.collect::<Vec<_>>()).await {
@@ -186,4 +178,40 @@ async fn what_a_node_sees_only_the_end_of_is_told_whole(world: World) {
     let came = bob.take_seen().into_iter().filter_map(event);
     let introduced = came.filter(|event| matches!(event, Event::ChatUpdated(_)));
     assert_eq!(introduced.count(), 1, "the chat itself is told");
+}
+
+/// An outbox may bring a message again days later. To tell it would set the node's feed back to
+/// it, and all since would be told before what is new.
+async fn an_old_message_sent_again_is_no_news(world: World) {
+    let chat = world.direct("alice", "bob").await;
+    let mut bob = world.connect("bob", "phone").await;
+    bob.caught_up().await;
+    let keys = world.store().keys().await.unwrap();
+    let hash = Sealer::new(keys).content_hash(&[b"old", b""]);
+    let long_ago = SystemClock.now().minus(Duration::from_secs(3_600));
+    for at in 1..=50_i64 {
+        let id = MessageId(Timestamp(long_ago.0 + at).first_id());
+        let old = NewMessage { id, ..written(&chat, &format!("m{at}"), hash) };
+        world.store().append(old).await.unwrap();
+    }
+    let mut alice = world.api("alice").await;
+    let again = send(&mut alice, &chat, "m1", "old").await;
+    assert!(again.duplicate);
+    send(&mut alice, &chat, "new", "new").await;
+    assert_eq!(bob.message().await.seq, 51);
+}
+
+/// A message of alice that this node does not hear of.
+fn written(chat: &str, client_message_id: &str, content_hash: [u8; 16]) -> NewMessage {
+    NewMessage {
+        id: MessageId(SystemClock.new_id()),
+        chat: ChatId::parse(chat).unwrap(),
+        sender: Some(UserId::new("alice")),
+        client_message_id: client_message_id.to_owned(),
+        content_hash,
+        text: "old".to_owned(),
+        reply_to: None,
+        note: None,
+        member_as_of: 0,
+    }
 }
