@@ -6,8 +6,15 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use governor::clock::MonotonicClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -91,14 +98,33 @@ fn duration(of: Duration) -> prost_types::Duration {
     }
 }
 
+/// Failures of the store that are logged.
+const A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+type Instant = <MonotonicClock as governor::clock::Clock>::Instant;
+type Few = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>;
+
 /// Logs what is the server's fault; what is the client's where each call is logged. The log's
-/// span of the call or stream holds the id.
+/// span of the call or stream holds the id. While the store is away every command fails: of those
+/// the log has some a second, and how many it left out; the metrics count all.
 fn log(error: &Error) {
+    static FEW: LazyLock<Few> = LazyLock::new(|| {
+        RateLimiter::direct_with_clock(Quota::per_second(A_SECOND), MonotonicClock)
+    });
+    static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+
     let cause = error.source.as_deref().map(|source| Causes(source)).map(tracing::field::display);
     let (reason, message) = (error.reason.name(), &error.message);
     match error.reason {
         Reason::Internal => tracing::error!(reason, cause, "failed: {message}"),
-        Reason::StoreUnavailable => tracing::warn!(reason, cause, "failed: {message}"),
+        Reason::StoreUnavailable if FEW.check().is_err() => {
+            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        }
+        Reason::StoreUnavailable => {
+            let left_out = LEFT_OUT.swap(0, Ordering::Relaxed);
+            let left_out = (left_out > 0).then_some(left_out);
+            tracing::warn!(reason, cause, left_out, "failed: {message}");
+        }
         _ => tracing::debug!(reason, "refused"),
     }
 }

@@ -71,6 +71,8 @@ async fn counts_that_go_together_are_told_apart() {
     }
     assert_eq!(store.count_unread(&queries).await.unwrap(), want);
     let none = vec![0; queries.len()];
-    queries.iter_mut().for_each(|query| query.user = user("ann"));
+    for query in &mut queries {
+        query.user = user("ann");
+    }
     assert_eq!(store.count_unread(&queries).await.unwrap(), none);
 }
