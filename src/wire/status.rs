@@ -99,7 +99,7 @@ fn duration(of: Duration) -> prost_types::Duration {
 }
 
 /// Failures of the store that are logged.
-const A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const A_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
 type Instant = <MonotonicClock as governor::clock::Clock>::Instant;
 type Few = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>;
