@@ -30,7 +30,7 @@ pub(crate) use refusal::Refusal;
 pub(crate) use web::{Part, Web, WebStream};
 
 /// How long a condition may take before the test has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which backends a world is built on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
