@@ -98,7 +98,10 @@ async fn who_is_there_is_told_after_caught_up(world: World) {
     alice.settle().await;
     // That someone is there may be told twice: by who looks, and by who comes.
     let others = seen(&mut alice);
-    assert!(others.iter().all(|(user, came)| user != "dave" && *came), "dave is not there: {others:?}");
+    assert!(
+        others.iter().all(|(user, came)| user != "dave" && *came),
+        "dave is not there: {others:?}"
+    );
 }
 
 async fn a_group_on_screen_shows_its_members(world: World) {
