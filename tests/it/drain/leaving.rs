@@ -14,7 +14,7 @@ use crate::infra::{self, adda::Adda, mongod::ReplicaSet};
 use crate::world::{Api, Backends, Live, World, api, eventually, hello, message, send, token};
 
 /// What a busy machine may add to any time here.
-const SLACK: Duration = Duration::from_secs(4);
+const SLACK: Duration = Duration::from_secs(15);
 
 async fn direct(api: &mut Api, other: &str) -> String {
     let request = proto::CreateChatRequest {
