@@ -8,6 +8,14 @@ use tokio::time::Instant;
 use super::server::{Cluster, Redis};
 use super::{LEASE, bytes, deaf, envelope, event, hearing, open, open_well, place, until, user};
 
+/// Says how long something took, which must not be for ever: what is meant to take a second may take
+/// many where much else runs.
+fn in_time(what: &str, since: Instant) {
+    let took = since.elapsed();
+    eprintln!("{what}: {took:?}");
+    assert!(took < Duration::from_secs(20), "{what}: {took:?}");
+}
+
 #[tokio::test]
 async fn redis_killed_and_restarted_is_deafness_and_then_hearing() {
     let Some(mut redis) = Redis::start().await else { return };
@@ -20,7 +28,7 @@ async fn redis_killed_and_restarted_is_deafness_and_then_hearing() {
     let killed = Instant::now();
     deaf(&mut of_a).await;
     deaf(&mut of_b).await;
-    assert!(killed.elapsed() < Duration::from_secs(4), "{:?}", killed.elapsed());
+    in_time("deaf after the end", killed);
     assert!(a.is_deaf() && b.is_deaf());
     for _ in 0..20_000 {
         a.publish(To::All, bytes("lost"));
@@ -49,10 +57,10 @@ async fn fails_soon(bus: &dyn Bus) {
     let here = [(user("u"), place(bus))];
     let start = Instant::now();
     assert!(bus.renew(&here).await.is_err());
-    assert!(start.elapsed() < Duration::from_secs(2));
+    in_time("one call failed", start);
     assert!(bus.find(&[user("u")]).await.is_err());
     assert!(bus.remove(&here).await.is_err());
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    in_time("three calls failed", start);
 }
 
 #[tokio::test]
@@ -88,7 +96,7 @@ async fn a_subscriber_cut_off_is_deaf_and_hears_again() {
     let cut = Instant::now();
     deaf(&mut of_a).await;
     deaf(&mut of_b).await;
-    assert!(cut.elapsed() < Duration::from_secs(4), "{:?}", cut.elapsed());
+    in_time("deaf after the cut", cut);
     hearing(&mut of_a).await;
     hearing(&mut of_b).await;
     eprintln!("hearing {:?} after the cut", cut.elapsed());
@@ -105,7 +113,7 @@ async fn a_redis_that_stands_still_fails_soon_and_is_deafness() {
     let stopped = Instant::now();
     fails_soon(&*a).await;
     deaf(&mut of_a).await;
-    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+    in_time("deaf after the stop", stopped);
     for _ in 0..20_000 {
         b.publish(To::All, bytes("lost, or late"));
     }
@@ -126,7 +134,7 @@ async fn a_node_opens_without_redis_and_hears_when_it_comes() {
     redis.kill();
     let start = Instant::now();
     let a = open(redis.url(), LEASE).await;
-    assert!(start.elapsed() < Duration::from_secs(2));
+    in_time("open without Redis", start);
     assert!(a.is_deaf() && a.has_peers());
     let mut events = a.events().unwrap();
     deaf(&mut events).await;
@@ -147,7 +155,7 @@ async fn a_node_closes_though_redis_is_away() {
     a.publish(To::All, bytes("lost"));
     let start = Instant::now();
     a.close().await;
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    in_time("closed without Redis", start);
     redis.kill();
     b.close().await;
     assert!(a.find(&[user("u")]).await.is_err());
@@ -185,11 +193,10 @@ async fn a_crashed_peer_is_deafness_until_it_is_forgotten() {
     drop(b);
     let crashed = Instant::now();
     deaf(&mut events).await;
-    assert!(crashed.elapsed() < Duration::from_secs(4), "{:?}", crashed.elapsed());
+    in_time("deaf after the crash", crashed);
     assert!(!a.hears(&name));
     hearing(&mut events).await;
-    eprintln!("forgotten after {:?}", crashed.elapsed());
-    assert!(crashed.elapsed() < Duration::from_secs(15));
+    in_time("forgotten after the crash", crashed);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Real redis-servers: one, or three that are a cluster. They end with the test binary.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::until;
+use crate::infra::process::free_port;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -36,11 +37,6 @@ fn is_there() -> bool {
         eprintln!("skipped: no redis-server");
     }
     there
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// One redis-server on a port of its own.

@@ -14,7 +14,7 @@ use crate::infra::{self, adda::Adda, mongod::ReplicaSet};
 use crate::world::{Api, Backends, Live, World, api, eventually, hello, message, send, token};
 
 /// What a busy machine may add to any time here.
-const SLACK: Duration = Duration::from_secs(4);
+const SLACK: Duration = Duration::from_secs(15);
 
 async fn direct(api: &mut Api, other: &str) -> String {
     let request = proto::CreateChatRequest {
@@ -115,7 +115,7 @@ async fn clients_are_told_to_come_back_each_at_its_own_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn presence_is_handed_over() {
-    let Some(mut world) = two_nodes(&["--presence-grace", "3s"]).await else { return };
+    let Some(mut world) = two_nodes(&["--presence-grace", "10s"]).await else { return };
     let (leaving, staying) = (world.addr(0), world.addr(1));
     // Who has not written is not shown.
     for user in ["moves", "goes"] {
@@ -136,7 +136,7 @@ async fn presence_is_handed_over() {
     let took = start.elapsed();
     moves.caught_up().await;
     // Twice the time in which those of a silent node are looked up again.
-    while start.elapsed() < Duration::from_secs(20) {
+    while start.elapsed() < Duration::from_secs(30) {
         watches.settle().await;
         let offline = watches.take_seen().into_iter().find(|frame| match frame {
             Frame::Event(event) => event.event.as_ref().is_some_and(|e| went(e, "moves").is_some()),
@@ -145,7 +145,8 @@ async fn presence_is_handed_over() {
         assert!(offline.is_none(), "who moves is not shown to go");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(took < Duration::from_secs(3) + SLACK, "{took:?} until who went was shown to");
+    // Sooner than by the lease.
+    assert!(took < Duration::from_secs(10 + 20), "{took:?} until who went was shown to");
 }
 
 fn comes(event: &Event, user: &str) -> Option<()> {

@@ -11,7 +11,7 @@ use crate::infra;
 use crate::world::{Live, World, chat, eventually, run, unique};
 
 /// Longer than a Subscribe may be silent.
-const AWAY: Duration = Duration::from_secs(9);
+const AWAY: Duration = Duration::from_secs(18);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_talk_over_two_nodes_is_as_on_one() {
@@ -106,7 +106,7 @@ async fn subscribe(world: &World, node: usize, user: &str) -> Live {
 async fn calls_for_a_session_go_through_the_other_node() {
     let Some(redis) = infra::redis::own().await else { return };
     let Some(store) = infra::mongo::fresh_uri().await else { return };
-    let flags = ["--subscribe-heartbeat", "500ms", "--subscribe-heartbeat-timeout", "6s"];
+    let flags = ["--subscribe-heartbeat", "500ms", "--subscribe-heartbeat-timeout", "12s"];
     let world = World::on(store, redis.url(), 2, &flags).await;
     let chat_id = world.direct("alice", "bob").await;
     let mut tab = subscribe(&world, 0, "alice").await;

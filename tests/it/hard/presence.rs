@@ -8,7 +8,7 @@ use crate::infra::{self, mongod::ReplicaSet};
 use crate::world::{World, send};
 
 const FLAGS: [&str; 4] = ["--presence-lease", "3s", "--presence-grace", "200ms"];
-/// Until all leases are renewed, and sessions have looked.
+/// Until all leases are renewed and sessions have looked, where nothing is slow.
 const LOOKED: Duration = Duration::from_secs(7);
 
 fn online(kept: &Kept, user: &str) -> bool {
@@ -55,7 +55,7 @@ async fn who_is_not_found_after_a_wipe_is_not_gone_for_long() {
     redis.flush().await;
     drop(tablet);
     tokio::time::sleep(LOOKED).await;
-    alice.look(|kept| assert!(online(kept, "bob"), "the phone is there"));
+    alice.until("the phone is there", |kept| online(kept, "bob")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,12 +8,13 @@ use tokio::time::Instant;
 
 use super::{Device, a_moment, group, more, readyz, sends_on, sound_history};
 use crate::infra::{self, redis::Redis};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
-/// After Redis is back, everything is everywhere within this.
-const BACK_WITHIN: Duration = Duration::from_secs(5);
-/// So soon a node notices that it hears nobody.
-const DEAF_WITHIN: Duration = Duration::from_secs(5);
+/// After Redis is back, everything is everywhere within this. It takes a few seconds; the rest is for
+/// what is slow.
+const BACK_WITHIN: Duration = Duration::from_secs(20);
+/// So soon a node notices that it hears nobody, with as much to spare.
+const DEAF_WITHIN: Duration = Duration::from_secs(20);
 
 /// Two nodes on a Redis of their own; alice has a device at each, bob one at the second.
 struct Scene {
@@ -39,7 +40,7 @@ impl Scene {
 
     /// Waits until both nodes say this.
     async fn both_say(&self, ready: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         for node in 0..2 {
             loop {
                 let (code, text) = readyz(self.world.addr(node)).await;
@@ -93,7 +94,7 @@ async fn redis_killed_and_restarted_under_load_costs_speed_alone() {
             let began = Instant::now();
             let seq = scene.alice.sent(chat, &format!("away-{at}")).await.seq;
             scene.laptop.has(chat, seq).await;
-            assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         }
         more(&scene.bob, 20).await;
         redis.restart().await;
@@ -191,7 +192,7 @@ async fn redis_wiped_under_load_is_filled_again_by_itself() {
                 a_moment().await;
             }
             eprintln!("presence is back after {:?}", wiped.elapsed());
-            assert!(wiped.elapsed() < Duration::from_secs(8), "{:?}", wiped.elapsed());
+            assert!(wiped.elapsed() < Duration::from_secs(30), "{:?}", wiped.elapsed());
         }
         stop.store(true, Ordering::Relaxed);
     };
@@ -211,7 +212,10 @@ async fn subscribers_cut_off_under_load_hear_everything_late_at_worst() {
     let harm = async {
         for round in 0..5 {
             more(&scene.alice, 20).await;
-            assert_eq!(scene.redis.ask("CLIENT KILL TYPE pubsub").await.unwrap(), ":2");
+            // One that is between two connections has none to cut.
+            while scene.redis.ask("CLIENT KILL TYPE pubsub").await.unwrap() == ":0" {
+                a_moment().await;
+            }
             let cut = Instant::now();
             let seq = scene.alice.sent(chat, &format!("cut-{round}")).await.seq;
             scene.bob.has(chat, seq).await;

@@ -1,15 +1,25 @@
 //! Real mongods: replica sets of one or more members, started here.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::ErrorKind;
 use mongodb::options::ClientOptions;
 use parking_lot::Mutex;
 
 use super::process::{Process, folder, free_port, on_path, until};
 use super::proxy::Proxy;
+
+/// How long a member that is looked at may take. One that is paused takes the connection and never
+/// answers, and there are others to ask.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a member may take that there is no other for.
+const ANSWER: Duration = Duration::from_secs(20);
+/// What a set answers that was initiated before: AlreadyInitialized.
+const INITIATED: i32 = 23;
 
 /// A replica set whose members a test may kill.
 #[derive(Debug)]
@@ -56,7 +66,14 @@ impl Mongod {
         database: &str,
         command: Document,
     ) -> mongodb::error::Result<Document> {
-        ask(self.port, database, command).await
+        ask(self.port, database, command, ANSWER).await
+    }
+
+    /// What it says of itself, if it soon does.
+    async fn hello(&self) -> Option<Document> {
+        let hello = ask(self.port, "admin", doc! { "hello": 1 }, LOOK);
+        // Also one that is paused once it was found to be there.
+        tokio::time::timeout(LOOK * 2, hello).await.ok()?.ok()
     }
 }
 
@@ -117,9 +134,29 @@ impl ReplicaSet {
             // A failover is to take a second or two, not twelve.
             "settings": { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 200 },
         };
-        let started = self.members[0].ask("admin", doc! { "replSetInitiate": config }).await;
-        started.expect("a new set can be initiated");
+        let command = doc! { "replSetInitiate": config };
+        let started = until(async || {
+            match self.members[0].ask("admin", command.clone()).await {
+                Ok(_) => true,
+                // The answer to the first time may have been late.
+                Err(error) if code(&error) == Some(INITIATED) => true,
+                Err(error) => {
+                    eprintln!("the set is not initiated yet: {error}");
+                    false
+                }
+            }
+        });
+        assert!(started.await, "a new set can be initiated");
         self.primary().await;
+        for member in &self.members {
+            let ready = until(async || {
+                member
+                    .hello()
+                    .await
+                    .is_some_and(|hello| is(&hello, "isWritablePrimary") || is(&hello, "secondary"))
+            });
+            assert!(ready.await, "{} has not joined the set", member.host());
+        }
     }
 
     /// Where it is reached, with a database name.
@@ -134,11 +171,10 @@ impl ReplicaSet {
 
     /// Which member is primary now; waits until there is one.
     pub(crate) async fn primary(&self) -> usize {
-        let found = std::cell::Cell::new(0);
+        let found = Cell::new(0);
         let there = until(async || {
             for (index, member) in self.members.iter().enumerate() {
-                let hello = member.ask("admin", doc! { "hello": 1 }).await;
-                if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
+                if member.hello().await.is_some_and(|hello| is(&hello, "isWritablePrimary")) {
                     found.set(index);
                     return true;
                 }
@@ -174,7 +210,14 @@ impl ReplicaSet {
 
     /// Has the primary step down, even if no other is ready to take over.
     pub(crate) async fn step_down(&self) {
-        self.try_step_down().await.expect("the primary steps down");
+        let done = until(async || match self.try_step_down().await {
+            Ok(()) => true,
+            Err(error) => {
+                eprintln!("the primary has not stepped down yet: {error}");
+                false
+            }
+        });
+        assert!(done.await, "the primary steps down");
     }
 
     /// The same, if it still is primary when it hears of it.
@@ -203,16 +246,33 @@ async fn run(program: &Path, port: u16) -> Option<Process> {
     (!process.has_ended()).then_some(process)
 }
 
-async fn ask(port: u16, database: &str, command: Document) -> mongodb::error::Result<Document> {
+async fn ask(
+    port: u16,
+    database: &str,
+    command: Document,
+    patience: Duration,
+) -> mongodb::error::Result<Document> {
     let uri = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
     let mut options = ClientOptions::parse(uri).await?;
-    // One that is paused takes the connection and never answers.
-    options.server_selection_timeout = Some(Duration::from_secs(1));
-    options.connect_timeout = Some(Duration::from_secs(1));
+    options.server_selection_timeout = Some(patience);
+    options.connect_timeout = Some(patience);
     let client = Client::with_options(options)?;
     let answer = client.database(database).run_command(command).await;
     client.shutdown().immediate(true).await;
     answer
+}
+
+/// The code of a command that was refused.
+fn code(error: &mongodb::error::Error) -> Option<i32> {
+    match &*error.kind {
+        ErrorKind::Command(refused) => Some(refused.code),
+        _ => None,
+    }
+}
+
+/// Whether a member says this of itself.
+fn is(hello: &Document, what: &str) -> bool {
+    hello.get_bool(what).unwrap_or(false)
 }
 
 async fn answers(port: u16) -> bool {

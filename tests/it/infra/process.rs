@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{LazyLock, Once, mpsc};
 use std::time::{Duration, Instant};
 
@@ -94,10 +95,19 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that nobody else here is given: below those that the kernel
+/// hands out to whoever connects, of which one may be taken before the server has it.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("a bound socket has an address").port()
+    const FIRST: u16 = 20_000;
+    const PAST: u16 = 32_768;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Another process begins elsewhere.
+    let begin = u16::try_from(std::process::id() % 10_000).expect("it is less");
+    let all = PAST - FIRST;
+    (0..all)
+        .map(|_| FIRST + (begin + NEXT.fetch_add(1, Ordering::Relaxed) % all) % all)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a port is free")
 }
 
 /// The first file of this name on PATH.

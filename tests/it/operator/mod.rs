@@ -113,6 +113,14 @@ impl Watched {
         })
         .await;
     }
+
+    /// Waits until a series that counts stands higher than at this.
+    async fn grows(&self, series: &str, before: u64) {
+        eventually(&format!("{series} grows over {before}"), async || {
+            (self.scrape().await.count(series) > before).then_some(())
+        })
+        .await;
+    }
 }
 
 /// An answer over plain HTTP.

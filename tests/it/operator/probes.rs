@@ -26,7 +26,7 @@ async fn both_ports_tell_how_the_node_is(watched: Watched) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_can_be_watched_to_its_end() {
-    let Some(mut watched) = Watched::start(Backends::Sqlite, &["--drain-timeout", "3s"]).await
+    let Some(mut watched) = Watched::start(Backends::Sqlite, &["--drain-timeout", "20s"]).await
     else {
         return;
     };

@@ -30,7 +30,7 @@ pub(crate) use refusal::Refusal;
 pub(crate) use web::{Part, Web, WebStream};
 
 /// How long a condition may take before the test has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which backends a world is built on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,24 @@ impl World {
         let node = Node::start(&config, Arc::new(SystemClock)).await.unwrap();
         self.addrs.push(node.addr());
         self.nodes.push(Some(node));
+        if self.nodes.len() > 1 {
+            self.all_hear().await;
+        }
         self.nodes.len() - 1
+    }
+
+    /// Waits until all nodes hear the bus, unless it stays away: what one says before another listens
+    /// comes late.
+    async fn all_hear(&self) {
+        let began = tokio::time::Instant::now();
+        for (node, addr) in self.nodes.iter().zip(&self.addrs) {
+            while node.is_some() && crate::hard::readyz(*addr).await.1 == "degraded: bus" {
+                if began.elapsed() > Duration::from_secs(10) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
     }
 
     /// A node leaves, as on SIGTERM.

@@ -1,6 +1,6 @@
 //! The order of frames, and where Checkpoints stand among them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use adda::chat::seal::Sealer;
 use adda::clock::{Clock as _, SystemClock, Timestamp};
@@ -144,9 +144,7 @@ async fn a_checkpoint_follows_what_happens() {
     let mut alice = world.api("alice").await;
     send(&mut alice, &chat, "m1", "hello").await;
     bob.message().await;
-    let began = Instant::now();
     bob.wait(|frame| matches!(frame, Frame::Checkpoint(_)).then_some(())).await;
-    assert!(began.elapsed() < Duration::from_secs(11));
     assert_ne!(bob.token, token);
     assert!(bob.as_of.unwrap().seconds > as_of.unwrap().seconds);
     assert!(bob.token.len() < 1024);
