@@ -9,6 +9,7 @@ library only.
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -104,6 +105,23 @@ def initiate(port):
         s.recv(65536)
 
 
+class Failed(Exception):
+    """A run that came to nothing."""
+
+
+def told(measure):
+    """A row that cannot be measured says so; the others are measured all the same."""
+    @functools.wraps(measure)
+    def measured(self, what, *args, **more):
+        try:
+            return measure(self, what, *args, **more)
+        except Failed as failed:
+            say(f"  {what}: {failed}")
+            self.line(f"| {what} | could not be measured | | | |")
+            return float("nan")
+    return measured
+
+
 class Pair:
     """A pair of backends: how adda is started on it."""
 
@@ -163,7 +181,7 @@ class Pair:
         done = subprocess.run(command + list(args), env=env, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
-            raise SystemExit(f"bench: {' '.join(args)}: {done.stderr[-2000:]}")
+            raise Failed(f"{' '.join(args)}: {done.stderr[-2000:]}")
         return json.loads(done.stdout)
 
 
@@ -186,9 +204,26 @@ def median_run(reports, key):
     return order[len(order) // 2], [key(r) for r in order]
 
 
+class Page:
+    """benches/RESULTS.md, written anew with each row, so that a run cut short has its rows."""
+
+    def __init__(self, path, head):
+        self.path, self.text = pathlib.Path(path), head
+
+    def add(self, text):
+        self.text += text
+        self.path.write_text(self.text)
+
+
 class Bench:
-    def __init__(self, pair, options):
-        self.pair, self.options, self.lines, self.nth = pair, options, [], 0
+    def __init__(self, pair, options, page):
+        self.pair, self.options, self.page, self.nth = pair, options, page, 0
+        title = "MongoDB and Redis" if pair.name == "mongodb" else "SQLite and the in-process bus"
+        page.add(f"\n## {title}\n\n| what | median run | all runs | cores | errors |\n"
+                 "|---|---|---|---|---|\n")
+
+    def line(self, text):
+        self.page.add(text + "\n")
 
     def runs(self, args, key, seconds=None, fresh=True, flags=("--rate-limits", "off")):
         reports = []
@@ -209,8 +244,9 @@ class Bench:
                 used.append(f"{report[who]['cores']:.2f}")
         errors = "; ".join(f"{k}: {v}" for k, v in report["errors"].items()
                            if not k.startswith("tried again"))
-        self.lines.append(f"| {what} | {figures} | {spread} {unit} | {' + '.join(used)} | {errors or 'none'} |")
+        self.line(f"| {what} | {figures} | {spread} {unit} | {' + '.join(used)} | {errors or 'none'} |")
 
+    @told
     def throughput(self, what, args, name="ack", late="ack", **more):
         report, of = self.runs(args, lambda r: row(r, name)["per_second"], **more)
         counted, latency = row(report, name), row(report, late)["latency"]
@@ -218,6 +254,7 @@ class Bench:
                  f" p99 {latency['p99_ms']:.1f} ms", report, of, "a second")
         return statistics.median(of)
 
+    @told
     def latency(self, what, args, names, **more):
         report, of = self.runs(args, lambda r: row(r, names[0])["latency"]["p99_ms"], **more)
         told = [f"{n} p50 {row(report, n)['latency']['p50_ms']:.1f}, **p99 {row(report, n)['latency']['p99_ms']:.1f} ms**"
@@ -225,6 +262,7 @@ class Bench:
         self.add(what, "; ".join(told), report, of, "ms")
         return statistics.median(of)
 
+    @told
     def numbers(self, what, args, names, units, **more):
         report, of = self.runs(args, lambda r: figure(r, names[0]), **more)
         told = [f"{n} **{figure(report, n):,.2f} {u}**" for n, u in zip(names, units)]
@@ -264,6 +302,7 @@ class Bench:
         for messages in o.history:
             self.history(messages)
 
+    @told
     def history(self, messages):
         database = f"h{messages}"
         self.pair.leave()
@@ -285,18 +324,18 @@ class Bench:
                    for _ in range(self.options.runs)]
         inserts = statistics.median(figure(r, "grouped durable inserts") for r in reports)
         streams = statistics.median(row(r, "bare delivery")["per_second"] for r in reports)
-        self.lines.append(f"| *raw: grouped durable inserts, 50 each, {'4 writers' if self.pair.backends else '1 writer'}* |"
+        self.line(f"| *raw: grouped durable inserts, 50 each, {'4 writers' if self.pair.backends else '1 writer'}* |"
                           f" **{inserts:,.0f} a second** | | | |")
-        self.lines.append(f"| *raw: bare tonic streams, 1,000* | **{streams:,.0f} frames a second** | | | |")
+        self.line(f"| *raw: bare tonic streams, 1,000* | **{streams:,.0f} frames a second** | | | |")
         for name in ("PUBLISH, one by one", "PUBLISH, pipelined by 16"):
             values = [figure(r, name) for r in reports if figure(r, name)]
             if values:
-                self.lines.append(f"| *raw: {name}* | **{statistics.median(values):,.0f} a second** | | | |")
+                self.line(f"| *raw: {name}* | **{statistics.median(values):,.0f} a second** | | | |")
         say(f"  {self.pair.name} raw: {inserts:,.0f} inserts, {streams:,.0f} frames a second")
         return {"inserts": inserts, "streams": streams}
 
     def share(self, what, reached, limit, of):
-        self.lines.append(f"| *{what}, of {of}* | **{100 * reached / limit:.0f} %** | | | |")
+        self.line(f"| *{what}, of {of}* | **{100 * reached / limit:.0f} %** | | | |")
 
 
 def output(*command):
@@ -340,21 +379,16 @@ def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     options.streams = min(options.streams, hard - 500)
-    page = head(options)
+    page = Page(options.out, head(options))
     with tempfile.TemporaryDirectory(prefix="adda-bench-") as folder:
         started = Started(pathlib.Path(folder))
         try:
             for name in options.pairs:
                 say(f"{name}:")
-                bench = Bench(Pair(name, started, options.binary), options)
-                bench.all()
+                Bench(Pair(name, started, options.binary), options, page).all()
                 started.end_all()
-                title = "MongoDB and Redis" if name == "mongodb" else "SQLite and the in-process bus"
-                page += (f"\n## {title}\n\n| what | median run | all runs | cores | errors |\n"
-                         "|---|---|---|---|---|\n" + "\n".join(bench.lines) + "\n")
         finally:
             started.end_all()
-    pathlib.Path(options.out).write_text(page)
     say(f"written: {options.out}")
 
 
