@@ -3,7 +3,7 @@
 //! Presence goes to those who share a direct chat in which the one watched has written, and to
 //! sessions that have a common group on screen. How leases are kept is in [`leases`](super::leases).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use crate::store::{self, WrittenBy};
 use crate::wire::{self, Told};
 
 mod again;
+mod peers;
 
 pub(super) use again::Look;
 
@@ -365,32 +366,6 @@ impl Service {
             self.show_online_in(listener, *chat).await?;
         }
         Ok(())
-    }
-
-    /// The presence of the other members of direct chats that have written there, by chat.
-    pub(super) async fn presence_of_peers(
-        &self,
-        user: &UserId,
-        direct: &[ChatId],
-        members: &HashMap<ChatId, Vec<Member>>,
-    ) -> Result<HashMap<ChatId, proto::Presence>> {
-        let written = self.store.written_in(WrittenBy::AnyoneBut(user.clone()), direct).await?;
-        let pairs = written.iter().filter_map(|chat| members.get(chat)).flatten().cloned();
-        let written = peers(user, pairs.collect());
-        let ids: Vec<UserId> = written.iter().map(|(_, peer)| peer.clone()).collect();
-        let (users, places) = tokio::join!(self.users_by_id(&ids), self.places_of(&ids));
-        let users = users?;
-        let shown = written.into_iter().zip(places).map(|((chat, peer), places)| {
-            let online = online(&places);
-            let noted = users.get(&peer).and_then(|user| user.last_active);
-            let presence = proto::Presence {
-                is_online: online.is_some(),
-                last_active: noted.max(last_seen(&places)).map(wire::timestamp),
-                since: online.map(|(since, _)| wire::timestamp(since)),
-            };
-            (chat, presence)
-        });
-        Ok(shown.collect())
     }
 }
 

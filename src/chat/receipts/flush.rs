@@ -1,50 +1,31 @@
-//! The task that writes receipts, and what follows from what it wrote.
+//! The task that writes receipts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
-use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::{Job, Left, Marks, Sets, Todo};
+use super::tell::Written;
+use super::waiting::{Answer, Key, Pending, Waiting};
+use super::{Left, Marks, Sets, Todo};
 use crate::chat::Service;
-use crate::chat::limits::{MAX_RUNS, RECEIPT_GATHER, RECEIPT_GATHER_LARGE, RECEIPT_QUEUE};
+use crate::chat::limits::{MAX_RUNS, RECEIPT_QUEUE};
 use crate::error::{Error, Reason, Result};
 use crate::metrics;
-use crate::model::{ChatId, ChatKind, Run, Seq, SeqSet, SessionId, UserId};
-use crate::proto;
+use crate::model::{ChatId, Run, Seq, SeqSet};
 use crate::store::{self, Mark, StoreError, UnreadQuery};
-use crate::wire;
 
-/// Members written at once.
-const BATCH: usize = 1_000;
 /// Writes under way at once.
 const WRITES: usize = 2;
 /// Store reads under way at once within one write.
 const READS: usize = 16;
 /// Pause before what could not be written, or told, is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
-/// How long it is tried to find out whom to tell.
-const TELL_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 /// A gap between runs up to this long is looked through for own messages.
 const SMALL_GAP: u64 = 64;
-
-type Key = (ChatId, UserId);
-type Answer = oneshot::Sender<Result<Option<Left>>>;
-
-/// What waits for one member.
-struct Pending {
-    delivered: Vec<Run>,
-    read: Vec<Run>,
-    visible_from: Seq,
-    large: bool,
-    session: Option<SessionId>,
-    due: Instant,
-    answers: Vec<Answer>,
-}
 
 /// One member of a batch, with what was known of the sets before it.
 struct Entry {
@@ -61,17 +42,6 @@ impl Entry {
     fn waits(self) -> (Key, Pending) {
         (self.key, self.pending)
     }
-}
-
-/// What was written for one member.
-struct Written {
-    chat: ChatId,
-    user: UserId,
-    large: bool,
-    session: Option<SessionId>,
-    new_delivered: Vec<Run>,
-    new_read: Vec<Run>,
-    left: Option<Left>,
 }
 
 impl Service {
@@ -286,72 +256,6 @@ impl Service {
         }
         self.tell_of_receipts(written).await;
     }
-
-    async fn tell_of_receipts(self: &Arc<Self>, of: Written) {
-        use proto::event::Event;
-        let (chat_id, user_id) = (of.chat.to_string(), of.user.to_string());
-        if !of.new_read.is_empty() {
-            let event = proto::MessageRead {
-                chat_id: chat_id.clone(),
-                user_id: user_id.clone(),
-                seqs: wire::ranges(&of.new_read),
-                unread_count: of.left.map(|left| left.unread),
-                last_seq: of.left.map(|left| left.last_seq),
-            };
-            self.tell_own_devices(&of.user, of.session, Event::MessageRead(event)).await;
-        }
-        if of.large {
-            return;
-        }
-        if !of.new_read.is_empty() {
-            let senders = self.senders_of(&of, &of.new_read).await;
-            let event = proto::MessageRead {
-                chat_id: chat_id.clone(),
-                user_id: user_id.clone(),
-                seqs: wire::ranges(&of.new_read),
-                unread_count: None,
-                last_seq: None,
-            };
-            self.tell_users(&senders, Event::MessageRead(event)).await;
-        }
-        // What was read at once is told by MessageRead alone.
-        let read = SeqSet::from_parts(0, of.new_read.iter().copied());
-        let only = SeqSet::from_parts(0, of.new_delivered.iter().copied()).minus(&read);
-        if !only.is_empty() {
-            let senders = self.senders_of(&of, &only).await;
-            let seqs = wire::ranges(&only);
-            let event = proto::MessageDelivered { chat_id, user_id, seqs };
-            self.tell_users(&senders, Event::MessageDelivered(event)).await;
-        }
-    }
-
-    /// Whom receipts for these messages concern, as soon as the store says so.
-    async fn senders_of(&self, of: &Written, runs: &[Run]) -> Vec<UserId> {
-        let began = Instant::now();
-        loop {
-            match self.find_senders(of, runs).await {
-                Ok(senders) => return senders,
-                Err(error) if began.elapsed() < TELL_WITHIN => {
-                    tracing::debug!(%error, "receipts are told later");
-                    tokio::time::sleep(AGAIN).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "receipts are not told: the store cannot be read");
-                    return Vec::new();
-                }
-            }
-        }
-    }
-
-    async fn find_senders(&self, of: &Written, runs: &[Run]) -> store::Result<Vec<UserId>> {
-        let Some(roster) = self.rosters.get(of.chat).await? else { return Ok(Vec::new()) };
-        if roster.chat.kind == ChatKind::Direct {
-            return Ok(roster.other(&of.user).cloned().into_iter().collect());
-        }
-        let mut senders = self.store.senders(of.chat, runs).await?;
-        senders.retain(|sender| *sender != of.user && roster.seat(sender).is_some());
-        Ok(senders)
-    }
 }
 
 /// A write that panicked is the end of the task: it is not known what else it would lose.
@@ -361,76 +265,6 @@ fn unwind(written: Result<Vec<(Key, Pending)>, JoinError>) -> Vec<(Key, Pending)
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
         // It was ended with the process.
         Err(Err(_)) => Vec::new(),
-    }
-}
-
-/// What waits to be written.
-#[derive(Default)]
-struct Waiting {
-    members: HashMap<Key, Pending>,
-    /// When the first of them is due.
-    next: Option<Instant>,
-}
-
-impl Waiting {
-    fn gather(&mut self, job: Job) {
-        let patience = if job.large { RECEIPT_GATHER_LARGE } else { RECEIPT_GATHER };
-        let now = Instant::now();
-        let due = if job.urgent { now } else { now + patience };
-        let pending = self.members.entry((job.chat, job.user)).or_insert_with(|| Pending {
-            delivered: Vec::new(),
-            read: Vec::new(),
-            visible_from: job.visible_from,
-            large: job.large,
-            session: job.session,
-            due,
-            answers: Vec::new(),
-        });
-        pending.due = pending.due.min(due);
-        if pending.session != job.session {
-            pending.session = None;
-        }
-        if job.read { &mut pending.read } else { &mut pending.delivered }.extend(job.runs);
-        pending.answers.push(job.answer);
-        self.next = Some(self.next.map_or(due, |next| next.min(due)));
-    }
-
-    /// What could not be written waits once more.
-    fn take_back(&mut self, again: Vec<(Key, Pending)>) {
-        for (key, mut pending) in again {
-            if let Some(newer) = self.members.remove(&key) {
-                pending.delivered.extend(newer.delivered);
-                pending.read.extend(newer.read);
-                pending.answers.extend(newer.answers);
-                pending.due = pending.due.min(newer.due);
-                pending.session = pending.session.filter(|session| newer.session == Some(*session));
-            }
-            self.next = Some(self.next.map_or(pending.due, |next| next.min(pending.due)));
-            self.members.insert(key, pending);
-        }
-    }
-
-    /// All are due now.
-    fn hurry(&mut self) {
-        let now = Instant::now();
-        for pending in self.members.values_mut() {
-            pending.due = now;
-        }
-        self.next = self.next.map(|_| now);
-    }
-
-    fn take_due(&mut self) -> Vec<(Key, Pending)> {
-        let now = Instant::now();
-        let due: Vec<Key> = self
-            .members
-            .iter()
-            .filter(|(_, pending)| pending.due <= now)
-            .map(|(key, _)| key.clone())
-            .take(BATCH)
-            .collect();
-        let taken = due.into_iter().filter_map(|key| self.members.remove_entry(&key)).collect();
-        self.next = self.members.values().map(|pending| pending.due).min();
-        taken
     }
 }
 
@@ -448,6 +282,7 @@ fn away(
         for runs in [&mut pending.delivered, &mut pending.read] {
             *runs = SeqSet::from_parts(0, runs.iter().copied()).runs();
         }
+        // Who sent more than a set holds was told that it was not done.
         let few = pending.delivered.len().max(pending.read.len()) <= MAX_RUNS;
         few.then_some((key, pending))
     };

@@ -17,6 +17,8 @@ use crate::model::{ChatId, Run, Seq, SeqSet, SessionId, UserId};
 use crate::proto;
 
 mod flush;
+mod tell;
+mod waiting;
 
 /// Members whose sets are remembered, so that repeats cost nothing.
 const KNOWN_MEMBERS: u64 = 200_000;

@@ -1,0 +1,96 @@
+//! Who hears of receipts that were written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Left;
+use super::flush::AGAIN;
+use crate::chat::Service;
+use crate::model::{ChatId, ChatKind, Run, SeqSet, SessionId, UserId};
+use crate::proto;
+use crate::store;
+use crate::wire;
+
+/// How long it is tried to find out whom to tell.
+const TELL_WITHIN: Duration = Duration::from_secs(60);
+
+/// What was written for one member.
+pub(super) struct Written {
+    pub(super) chat: ChatId,
+    pub(super) user: UserId,
+    pub(super) large: bool,
+    pub(super) session: Option<SessionId>,
+    pub(super) new_delivered: Vec<Run>,
+    pub(super) new_read: Vec<Run>,
+    pub(super) left: Option<Left>,
+}
+
+impl Service {
+    pub(super) async fn tell_of_receipts(self: &Arc<Self>, of: Written) {
+        use proto::event::Event;
+        let (chat_id, user_id) = (of.chat.to_string(), of.user.to_string());
+        if !of.new_read.is_empty() {
+            let event = proto::MessageRead {
+                chat_id: chat_id.clone(),
+                user_id: user_id.clone(),
+                seqs: wire::ranges(&of.new_read),
+                unread_count: of.left.map(|left| left.unread),
+                last_seq: of.left.map(|left| left.last_seq),
+            };
+            self.tell_own_devices(&of.user, of.session, Event::MessageRead(event)).await;
+        }
+        if of.large {
+            return;
+        }
+        if !of.new_read.is_empty() {
+            let senders = self.senders_of(&of, &of.new_read).await;
+            let event = proto::MessageRead {
+                chat_id: chat_id.clone(),
+                user_id: user_id.clone(),
+                seqs: wire::ranges(&of.new_read),
+                unread_count: None,
+                last_seq: None,
+            };
+            self.tell_users(&senders, Event::MessageRead(event)).await;
+        }
+        // What was read at once is told by MessageRead alone.
+        let read = SeqSet::from_parts(0, of.new_read.iter().copied());
+        let only = SeqSet::from_parts(0, of.new_delivered.iter().copied()).minus(&read);
+        if !only.is_empty() {
+            let senders = self.senders_of(&of, &only).await;
+            let seqs = wire::ranges(&only);
+            let event = proto::MessageDelivered { chat_id, user_id, seqs };
+            self.tell_users(&senders, Event::MessageDelivered(event)).await;
+        }
+    }
+
+    /// Whom receipts for these messages concern, as soon as the store says so.
+    async fn senders_of(&self, of: &Written, runs: &[Run]) -> Vec<UserId> {
+        let began = Instant::now();
+        loop {
+            match self.find_senders(of, runs).await {
+                Ok(senders) => return senders,
+                Err(error) if began.elapsed() < TELL_WITHIN => {
+                    tracing::debug!(%error, "receipts are told later");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "receipts are not told: the store cannot be read");
+                    return Vec::new();
+                }
+            }
+        }
+    }
+
+    async fn find_senders(&self, of: &Written, runs: &[Run]) -> store::Result<Vec<UserId>> {
+        let Some(roster) = self.rosters.get(of.chat).await? else { return Ok(Vec::new()) };
+        if roster.chat.kind == ChatKind::Direct {
+            return Ok(roster.other(&of.user).cloned().into_iter().collect());
+        }
+        let mut senders = self.store.senders(of.chat, runs).await?;
+        senders.retain(|sender| *sender != of.user && roster.seat(sender).is_some());
+        Ok(senders)
+    }
+}
