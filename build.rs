@@ -7,15 +7,21 @@ use std::path::{Path, PathBuf};
 
 use prost_build::Config;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 14] = [
     "adda/node/v1/envelope.proto",
+    "adda/v1/admin_service.proto",
+    "adda/v1/attachment_service.proto",
     "adda/v1/chat.proto",
     "adda/v1/chat_service.proto",
     "adda/v1/error.proto",
     "adda/v1/event.proto",
+    "adda/v1/group_calls.proto",
     "adda/v1/message.proto",
+    "adda/v1/message_calls.proto",
     "adda/v1/receipts.proto",
     "adda/v1/stream.proto",
+    "adda/v1/user.proto",
+    "adda/v1/user_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

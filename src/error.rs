@@ -42,6 +42,20 @@ pub enum Reason {
     TooManyChats = 23,
     TooManyRuns = 24,
     NodeUnreachable = 25,
+    EditWindowOver = 26,
+    MessageNotChangeable = 27,
+    TooManyReactions = 28,
+    TooManyMembers = 29,
+    NotAGroup = 30,
+    ScopeMissing = 31,
+    UserNotFound = 32,
+    AttachmentNotFound = 33,
+    AttachmentTypeRefused = 34,
+    TooManyUploads = 35,
+    TooManyBlocks = 36,
+    TooManyDevices = 37,
+    TokenRevoked = 38,
+    NotConfigured = 39,
 }
 
 /// A failure that a client is told of.

@@ -77,7 +77,12 @@ impl Apply<'_> {
                 self.effects.presence.push((who.user_id, presence));
                 Ok(())
             }
-            Of::NotificationCreated(_) => Ok(()),
+            // The line client shows none of these.
+            Of::NotificationCreated(_)
+            | Of::UserUpdated(_)
+            | Of::ChatSettingsUpdated(_)
+            | Of::MessageHidden(_)
+            | Of::BlockUpdated(_) => Ok(()),
         }
     }
 

@@ -96,6 +96,7 @@ async fn open(run: &Run, plan: GroupArgs) -> Result<(String, Vec<Device>), LoadE
         member_ids: (1..plan.members).map(user).collect(),
         title: "load".to_owned(),
         client_chat_id: String::new(),
+        ..Default::default()
     };
     let chat = run.door.caller(&user(0)).await?.chat(group).await?;
     let online = if plan.away { plan.senders } else { plan.members };

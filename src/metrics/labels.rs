@@ -94,7 +94,7 @@ labels! {
         Unknown = "unknown",
     }
 
-    /// A call of `ChatService`.
+    /// A call of the API, by its name: no two services have one of the same name.
     Method("method") {
         Connect = "Connect",
         Subscribe = "Subscribe",
@@ -111,6 +111,35 @@ labels! {
         GetChat = "GetChat",
         ListChats = "ListChats",
         ListMessages = "ListMessages",
+        EditMessage = "EditMessage",
+        DeleteMessage = "DeleteMessage",
+        AddReaction = "AddReaction",
+        RemoveReaction = "RemoveReaction",
+        SearchMessages = "SearchMessages",
+        ListMembers = "ListMembers",
+        UpdateChat = "UpdateChat",
+        AddMembers = "AddMembers",
+        RemoveMember = "RemoveMember",
+        SetMemberRole = "SetMemberRole",
+        LeaveGroup = "LeaveGroup",
+        DeleteChat = "DeleteChat",
+        SetChatSettings = "SetChatSettings",
+        GetUsers = "GetUsers",
+        GetPresence = "GetPresence",
+        BlockUser = "BlockUser",
+        UnblockUser = "UnblockUser",
+        ListBlockedUsers = "ListBlockedUsers",
+        GetPrivacy = "GetPrivacy",
+        UpdatePrivacy = "UpdatePrivacy",
+        UploadAttachment = "UploadAttachment",
+        CreateUpload = "CreateUpload",
+        GetAttachment = "GetAttachment",
+        UpsertUsers = "UpsertUsers",
+        DeleteUser = "DeleteUser",
+        ExportUser = "ExportUser",
+        SendSystemMessage = "SendSystemMessage",
+        RevokeSessions = "RevokeSessions",
+        GetStats = "GetStats",
         Unknown = "unknown",
     }
 
@@ -212,26 +241,58 @@ impl Went {
 impl Method {
     /// The call of this path, `/adda.v1.ChatService/SendMessage`.
     pub fn of_path(path: &str) -> Self {
-        const ALL: [Method; 15] = [
-            Method::Connect,
-            Method::Subscribe,
-            Method::SendMessage,
-            Method::AckDelivered,
-            Method::AckRead,
-            Method::MarkMessageRead,
-            Method::MarkChatRead,
-            Method::SetTyping,
-            Method::JoinChat,
-            Method::LeaveChat,
-            Method::Heartbeat,
-            Method::CreateChat,
-            Method::GetChat,
-            Method::ListChats,
-            Method::ListMessages,
-        ];
-        let Some(name) = path.strip_prefix("/adda.v1.ChatService/") else { return Self::Unknown };
-        ALL.into_iter().find(|method| method.name() == name).unwrap_or(Self::Unknown)
+        let call = path.strip_prefix("/adda.v1.").and_then(|rest| rest.split_once('/'));
+        let Some((_, name)) = call else { return Self::Unknown };
+        Self::ALL.into_iter().find(|method| method.name() == name).unwrap_or(Self::Unknown)
     }
+
+    const ALL: [Method; Self::COUNT] = [
+        Method::Connect,
+        Method::Subscribe,
+        Method::SendMessage,
+        Method::AckDelivered,
+        Method::AckRead,
+        Method::MarkMessageRead,
+        Method::MarkChatRead,
+        Method::SetTyping,
+        Method::JoinChat,
+        Method::LeaveChat,
+        Method::Heartbeat,
+        Method::CreateChat,
+        Method::GetChat,
+        Method::ListChats,
+        Method::ListMessages,
+        Method::EditMessage,
+        Method::DeleteMessage,
+        Method::AddReaction,
+        Method::RemoveReaction,
+        Method::SearchMessages,
+        Method::ListMembers,
+        Method::UpdateChat,
+        Method::AddMembers,
+        Method::RemoveMember,
+        Method::SetMemberRole,
+        Method::LeaveGroup,
+        Method::DeleteChat,
+        Method::SetChatSettings,
+        Method::GetUsers,
+        Method::GetPresence,
+        Method::BlockUser,
+        Method::UnblockUser,
+        Method::ListBlockedUsers,
+        Method::GetPrivacy,
+        Method::UpdatePrivacy,
+        Method::UploadAttachment,
+        Method::CreateUpload,
+        Method::GetAttachment,
+        Method::UpsertUsers,
+        Method::DeleteUser,
+        Method::ExportUser,
+        Method::SendSystemMessage,
+        Method::RevokeSessions,
+        Method::GetStats,
+        Method::Unknown,
+    ];
 }
 
 #[cfg(test)]
@@ -241,13 +302,20 @@ mod tests {
 
     #[test]
     fn every_call_of_the_contract_has_a_place() {
-        let proto = include_str!("../../proto/adda/v1/chat_service.proto");
-        let calls = proto.lines().filter_map(|line| line.trim().strip_prefix("rpc "));
         let mut found = 0;
-        for call in calls.filter_map(|call| call.split('(').next()) {
-            let method = Method::of_path(&format!("/adda.v1.ChatService/{call}"));
-            assert_eq!(method.name(), call);
-            found += 1;
+        for proto in [
+            include_str!("../../proto/adda/v1/admin_service.proto"),
+            include_str!("../../proto/adda/v1/attachment_service.proto"),
+            include_str!("../../proto/adda/v1/chat_service.proto"),
+            include_str!("../../proto/adda/v1/user_service.proto"),
+        ] {
+            let service = proto.split_once("\nservice ").unwrap().1.split_once(' ').unwrap().0;
+            let calls = proto.lines().filter_map(|line| line.trim().strip_prefix("rpc "));
+            for call in calls.filter_map(|call| call.split('(').next()) {
+                let method = Method::of_path(&format!("/adda.v1.{service}/{call}"));
+                assert_eq!(method.name(), call);
+                found += 1;
+            }
         }
         assert_eq!(found, Method::COUNT - 1);
         assert_eq!(Method::of_path("/adda.v1.ChatService/alice"), Method::Unknown);

@@ -40,7 +40,7 @@ impl Outcome {
 
 impl Labels for Outcome {
     const KEYS: &'static [&'static str] = &["outcome"];
-    const COUNT: usize = 26;
+    const COUNT: usize = 40;
 
     fn index(self) -> usize {
         usize::from(self.0)

@@ -1,14 +1,11 @@
 //! `ChatService`: reads the caller, takes the request apart, makes one call, puts the answer
 //! together.
 
-use std::sync::Arc;
-
 use futures_util::StreamExt as _;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Streaming};
 
+use super::door::{Answer, Door, call, missing, not_yet, within};
 use super::generated::chat_service_server::ChatService;
-use crate::auth::Caller;
-use crate::chat::Service;
 use crate::chat::access::chat_id;
 use crate::chat::calls::session_id;
 use crate::chat::create::ChatDraft;
@@ -19,62 +16,8 @@ use crate::chat::receipts::Acknowledgement;
 use crate::error::{Error, Reason, Result};
 use crate::model::{ChatKind, DeviceId};
 use crate::proto::{self, connect_request::Command};
-use crate::session::{self, Commands, Frames, Sessions};
-use crate::trace::Trace;
+use crate::session::{self, Commands, Frames};
 use crate::wire;
-
-/// The service as tonic calls it.
-pub struct Door {
-    service: Arc<Service>,
-    sessions: Arc<Sessions>,
-}
-
-impl Door {
-    /// To these rules and these streams.
-    pub fn new(service: Arc<Service>, sessions: Arc<Sessions>) -> Self {
-        Self { service, sessions }
-    }
-
-    /// Who calls, and what the call is followed by.
-    async fn caller<T>(&self, request: &Request<T>) -> Result<(Caller, Trace), Status> {
-        let trace = Trace::of(request.extensions());
-        let Some(caller) = request.extensions().get::<Caller>().cloned() else {
-            let error = Error::new(Reason::TokenMissing, "no `authorization: Bearer …`");
-            return Err(wire::status(&error, trace.id()));
-        };
-        let (name, picture) = (caller.name.as_deref(), caller.picture.as_deref());
-        self.service.meet(&caller.user, name, picture, caller.issued_at).await;
-        Ok((caller, trace))
-    }
-}
-
-/// What every call does around its one line.
-macro_rules! call {
-    ($door:expr, $request:expr, |$caller:ident, $body:ident| $answer:expr) => {
-        call!($door, $request, |$caller, $body, _trace| $answer)
-    };
-    ($door:expr, $request:expr, |$caller:ident, $body:ident, $trace:ident| $answer:expr) => {{
-        let ($caller, $trace) = $door.caller(&$request).await?;
-        let id = $trace.id();
-        let $body = $request.into_inner();
-        let answer: Result<_> = async { Ok($answer) }.await;
-        answer.map(Response::new).map_err(|error| wire::status(&error, id))
-    }};
-}
-
-fn missing(field: &'static str) -> Error {
-    Error::field(field, "must be set")
-}
-
-/// The field's path from the request of a call.
-fn within(message: &'static str, error: Error) -> Error {
-    if error.field.is_empty() {
-        return error;
-    }
-    Error { field: format!("{message}.{}", error.field).into(), ..error }
-}
-
-type Answer<T> = std::result::Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl ChatService for Door {
@@ -291,6 +234,97 @@ impl ChatService for Door {
                 self.service.list_messages(&caller.user, page).await?;
             proto::ListMessagesResponse { messages, next_page_token }
         })
+    }
+
+    async fn edit_message(
+        &self,
+        request: Request<proto::EditMessageRequest>,
+    ) -> Answer<proto::EditMessageResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn delete_message(
+        &self,
+        request: Request<proto::DeleteMessageRequest>,
+    ) -> Answer<proto::DeleteMessageResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn add_reaction(
+        &self,
+        request: Request<proto::AddReactionRequest>,
+    ) -> Answer<proto::AddReactionResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn remove_reaction(
+        &self,
+        request: Request<proto::RemoveReactionRequest>,
+    ) -> Answer<proto::RemoveReactionResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn search_messages(
+        &self,
+        request: Request<proto::SearchMessagesRequest>,
+    ) -> Answer<proto::SearchMessagesResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<proto::ListMembersRequest>,
+    ) -> Answer<proto::ListMembersResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn update_chat(
+        &self,
+        request: Request<proto::UpdateChatRequest>,
+    ) -> Answer<proto::UpdateChatResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn add_members(
+        &self,
+        request: Request<proto::AddMembersRequest>,
+    ) -> Answer<proto::AddMembersResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn remove_member(
+        &self,
+        request: Request<proto::RemoveMemberRequest>,
+    ) -> Answer<proto::RemoveMemberResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn set_member_role(
+        &self,
+        request: Request<proto::SetMemberRoleRequest>,
+    ) -> Answer<proto::SetMemberRoleResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn leave_group(
+        &self,
+        request: Request<proto::LeaveGroupRequest>,
+    ) -> Answer<proto::LeaveGroupResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn delete_chat(
+        &self,
+        request: Request<proto::DeleteChatRequest>,
+    ) -> Answer<proto::DeleteChatResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn set_chat_settings(
+        &self,
+        request: Request<proto::SetChatSettingsRequest>,
+    ) -> Answer<proto::SetChatSettingsResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
     }
 }
 

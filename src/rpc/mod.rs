@@ -2,12 +2,16 @@
 //!
 //! [`edge`] sees to it that no Status leaves without a reason, and [`codec`] bounds what comes in.
 
-pub mod chat_service;
+mod admin_service;
+mod attachment_service;
+mod chat_service;
 pub mod codec;
+mod door;
 pub mod edge;
+mod user_service;
 
-pub use chat_service::Door;
 pub use codec::Codec;
+pub use door::Door;
 pub use edge::EdgeLayer;
 
 /// The generated server.

@@ -32,7 +32,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::rpc::EdgeLayer;
 use crate::rpc::codec::MAX_REQUEST;
+use crate::rpc::generated::admin_service_server::{AdminService, AdminServiceServer};
+use crate::rpc::generated::attachment_service_server::{
+    AttachmentService, AttachmentServiceServer,
+};
 use crate::rpc::generated::chat_service_server::{ChatService, ChatServiceServer};
+use crate::rpc::generated::user_service_server::{UserService, UserServiceServer};
 use crate::vital::Vital;
 
 mod accept;
@@ -79,9 +84,23 @@ pub async fn bind(addr: SocketAddr) -> std::io::Result<Bound> {
     Ok(Bound { listener, addr })
 }
 
-/// The service, as it is to be mounted.
-pub fn routes<C: ChatService>(chat: C) -> Routes {
-    Routes::new(ChatServiceServer::new(chat).max_decoding_message_size(MAX_REQUEST))
+/// The chat service alone, as it is to be mounted.
+pub fn routes<C: ChatService>(chat: Arc<C>) -> Routes {
+    Routes::new(ChatServiceServer::from_arc(chat).max_decoding_message_size(MAX_REQUEST))
+}
+
+/// All services.
+pub fn all_routes<D>(door: &Arc<D>) -> Routes
+where
+    D: ChatService + UserService + AttachmentService + AdminService,
+{
+    let own = || Arc::clone(door);
+    routes(own())
+        .add_service(UserServiceServer::from_arc(own()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(
+            AttachmentServiceServer::from_arc(own()).max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(AdminServiceServer::from_arc(own()).max_decoding_message_size(MAX_REQUEST))
 }
 
 impl Bound {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Bound, Edge, Readiness, Running, bind, routes};
+use super::{Bound, Edge, Readiness, Running, all_routes, bind};
 use crate::auth::Verifier;
 use crate::bus::{self, Bus, BusOptions};
 use crate::chat::{Service, Settings};
@@ -97,10 +97,10 @@ impl Node {
             watch_backends(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&readiness_sender));
         let watching = AbortOnDropHandle::new(vital.spawn("readiness", watch));
         let stop = CancellationToken::new();
-        let door = Door::new(Arc::clone(&service), Arc::clone(&sessions));
+        let door = Arc::new(Door::new(Arc::clone(&service), Arc::clone(&sessions)));
         let admin = admin.map(|bound| bound.serve_admin(readiness.clone(), &vital));
         let edge = Edge { verifier, clock, readiness, vital: vital.clone() };
-        let running = bound.serve(config, edge, routes(door), stop.clone());
+        let running = bound.serve(config, edge, all_routes(&door), stop.clone());
         Ok(Self {
             running,
             admin,

@@ -15,6 +15,11 @@ use crate::metrics::{self, Answer, Operation};
 use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
 use crate::trace;
 
+mod content;
+mod files;
+mod groups;
+mod people;
+
 /// Asks another store, changes nothing, and records how it did.
 pub struct Measured(Arc<dyn Store>);
 

@@ -13,13 +13,21 @@ use crate::clock::{Clock, Timestamp};
 use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, User, UserId};
 use crate::vital::Vital;
 
+mod content;
+mod files;
+mod groups;
 pub mod limit;
 mod measured;
 pub mod mongo;
+mod people;
 pub mod sqlite;
 mod values;
 
+pub use content::Content;
+pub use files::Files;
+pub use groups::Groups;
 pub use measured::Measured;
+pub use people::People;
 pub use values::*;
 
 /// A chat cannot be counted past this: it means "this many or more".
@@ -30,7 +38,7 @@ pub const COUNT_CAP: u32 = 1000;
 /// stop it. Lists of ids in arguments may hold repeats and unknown ids; what is unknown is left
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;
 

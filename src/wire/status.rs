@@ -29,24 +29,41 @@ impl Reason {
     /// The `google.rpc.Code` that the contract gives each reason, in brackets in `error.proto`.
     pub fn code(self) -> Code {
         match self {
-            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired => Code::Unauthenticated,
-            Self::ChatNotFound | Self::MessageNotFound => Code::NotFound,
-            Self::RoleTooLow | Self::Blocked | Self::TokenOfAnotherUser => Code::PermissionDenied,
-            Self::FieldInvalid | Self::PageTokenInvalid | Self::HelloExpected => {
-                Code::InvalidArgument
+            Self::TokenMissing | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
+                Code::Unauthenticated
             }
+            Self::ChatNotFound
+            | Self::MessageNotFound
+            | Self::UserNotFound
+            | Self::AttachmentNotFound => Code::NotFound,
+            Self::RoleTooLow | Self::Blocked | Self::TokenOfAnotherUser | Self::ScopeMissing => {
+                Code::PermissionDenied
+            }
+            Self::FieldInvalid
+            | Self::PageTokenInvalid
+            | Self::HelloExpected
+            | Self::AttachmentTypeRefused => Code::InvalidArgument,
             Self::ClientIdReused => Code::AlreadyExists,
             Self::RateLimited
             | Self::TooManySessions
             | Self::TooLarge
             | Self::TooManyChats
-            | Self::TooManyRuns => Code::ResourceExhausted,
+            | Self::TooManyRuns
+            | Self::TooManyReactions
+            | Self::TooManyMembers
+            | Self::TooManyUploads
+            | Self::TooManyBlocks
+            | Self::TooManyDevices => Code::ResourceExhausted,
             Self::StoreUnavailable | Self::ShuttingDown | Self::NodeUnreachable => {
                 Code::Unavailable
             }
             Self::Internal => Code::Internal,
-            Self::SessionNotFound | Self::ChatFull => Code::FailedPrecondition,
-            Self::UnknownCommand => Code::Unimplemented,
+            Self::SessionNotFound
+            | Self::ChatFull
+            | Self::EditWindowOver
+            | Self::MessageNotChangeable
+            | Self::NotAGroup => Code::FailedPrecondition,
+            Self::UnknownCommand | Self::NotConfigured => Code::Unimplemented,
             Self::TimedOut => Code::DeadlineExceeded,
         }
     }
@@ -150,7 +167,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::error::Reason as R;
 
-    const ALL: [Reason; 25] = [
+    const ALL: [Reason; 39] = [
         R::TokenMissing,
         R::TokenInvalid,
         R::TokenExpired,
@@ -176,6 +193,20 @@ mod tests {
         R::TooManyChats,
         R::TooManyRuns,
         R::NodeUnreachable,
+        R::EditWindowOver,
+        R::MessageNotChangeable,
+        R::TooManyReactions,
+        R::TooManyMembers,
+        R::NotAGroup,
+        R::ScopeMissing,
+        R::UserNotFound,
+        R::AttachmentNotFound,
+        R::AttachmentTypeRefused,
+        R::TooManyUploads,
+        R::TooManyBlocks,
+        R::TooManyDevices,
+        R::TokenRevoked,
+        R::NotConfigured,
     ];
 
     /// Reason, number and code of each value in `error.proto`.

@@ -13,13 +13,17 @@
 //! reads from the primary; times of change are mongod's; an exchange takes seconds at most.
 
 mod chats;
+mod content;
 mod docs;
 mod failure;
+mod files;
 mod flush;
 mod gather;
+mod groups;
 mod lane;
 pub(super) mod limit;
 mod log;
+mod people;
 mod queue;
 mod reads;
 mod receipts;

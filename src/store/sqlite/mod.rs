@@ -25,9 +25,13 @@ use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, U
 use crate::vital::Vital;
 
 mod chats;
+mod content;
 mod failure;
+mod files;
+mod groups;
 pub(super) mod limit;
 mod log;
+mod people;
 mod queue;
 mod readers;
 mod receipts;

@@ -99,6 +99,19 @@ stub! {
     heartbeat: HeartbeatRequest => HeartbeatResponse,
     create_chat: CreateChatRequest => CreateChatResponse,
     list_messages: ListMessagesRequest => ListMessagesResponse,
+    edit_message: EditMessageRequest => EditMessageResponse,
+    delete_message: DeleteMessageRequest => DeleteMessageResponse,
+    add_reaction: AddReactionRequest => AddReactionResponse,
+    remove_reaction: RemoveReactionRequest => RemoveReactionResponse,
+    search_messages: SearchMessagesRequest => SearchMessagesResponse,
+    list_members: ListMembersRequest => ListMembersResponse,
+    update_chat: UpdateChatRequest => UpdateChatResponse,
+    add_members: AddMembersRequest => AddMembersResponse,
+    remove_member: RemoveMemberRequest => RemoveMemberResponse,
+    set_member_role: SetMemberRoleRequest => SetMemberRoleResponse,
+    leave_group: LeaveGroupRequest => LeaveGroupResponse,
+    delete_chat: DeleteChatRequest => DeleteChatResponse,
+    set_chat_settings: SetChatSettingsRequest => SetChatSettingsResponse,
 }
 
 /// A server of the edge alone.
@@ -120,7 +133,7 @@ impl Server {
         let edge = Edge { verifier, clock, readiness, vital: Vital::default() };
         let stop = CancellationToken::new();
         let bound = server::bind(config.listen).await.unwrap();
-        let running = bound.serve(&config, edge, server::routes(Stub), stop.clone());
+        let running = bound.serve(&config, edge, server::routes(Arc::new(Stub)), stop.clone());
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         Self { running, readiness: sender, stop, scheme }
     }

@@ -51,6 +51,7 @@ async fn make(node: SocketAddr, kind: proto::ChatKind, members: &[&str]) -> Stri
         member_ids: members[1..].iter().map(ToString::to_string).collect(),
         title: if group { "Adda".to_owned() } else { String::new() },
         client_chat_id: if group { unique() } else { String::new() },
+        ..Default::default()
     };
     let mut api = api(node, token(members[0])).await;
     api.create_chat(request).await.unwrap().into_inner().chat.unwrap().chat_id

@@ -41,6 +41,7 @@ pub(crate) async fn group(addr: SocketAddr, owner: &str, others: &[&str]) -> Str
         member_ids: others.iter().map(ToString::to_string).collect(),
         title: "Group".to_owned(),
         client_chat_id: crate::world::unique(),
+        ..Default::default()
     };
     let answer = api(addr, token(owner)).await.create_chat(request).await.unwrap().into_inner();
     answer.chat.unwrap().chat_id

@@ -71,7 +71,11 @@ impl Line {
             Event::MessageDeleted(_)
             | Event::UserTyping(_)
             | Event::ReactionsUpdated(_)
-            | Event::NotificationCreated(_) => {}
+            | Event::NotificationCreated(_)
+            | Event::UserUpdated(_)
+            | Event::ChatSettingsUpdated(_)
+            | Event::MessageHidden(_)
+            | Event::BlockUpdated(_) => {}
         }
     }
 

@@ -45,6 +45,7 @@ fn group(title: &str, members: &[&str], client_chat_id: &str) -> proto::CreateCh
         member_ids: members.iter().map(ToString::to_string).collect(),
         title: title.to_owned(),
         client_chat_id: client_chat_id.to_owned(),
+        ..Default::default()
     }
 }
 

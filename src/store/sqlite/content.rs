@@ -1,0 +1,6 @@
+//! What messages become after they were sent: edited, deleted, reacted to, hidden, found.
+
+use super::SqliteStore;
+use crate::store::Content;
+
+impl Content for SqliteStore {}
