@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::Service;
 use super::hub::Listener;
 use super::limits::PRESENCE_SWEEP;
-use super::presence::{last_seen, online, told};
+use super::presence::{Turn, last_seen, online};
 use crate::bus::Place;
 use crate::clock::Timestamp;
 use crate::metrics::{self, Went};
@@ -122,17 +122,20 @@ impl Service {
         // Where the bus is away nothing is known, and nothing told.
         let Ok(places) = self.bus.find(&users).await else { return };
         for (user, places) in users.iter().zip(places) {
-            let told = match online(&places) {
+            let user = user.clone();
+            let listeners = watching.remove(&user).unwrap_or_default();
+            let turn = match online(&places) {
                 // Silent, but its lease runs still.
                 Some((_, node)) if !self.bus.hears(&node) => continue,
-                Some((since, node)) => told(user, Some(node), since),
+                Some((at, node)) => Turn { user, node: Some(node), at },
                 None => {
-                    let seen = last_seen(&places).unwrap_or_else(|| self.clock.now());
-                    told(user, None, seen)
+                    let at = last_seen(&places).unwrap_or_else(|| self.clock.now());
+                    Turn { user, node: None, at }
                 }
             };
-            for listener in watching.get(user).into_iter().flatten() {
-                listener.tell(&told);
+            if let Err(error) = self.tell_turn(&turn, &listeners).await {
+                // They are watched still.
+                tracing::debug!(%error, "who went with a node is told later");
             }
         }
     }

@@ -21,6 +21,8 @@ pub enum Purpose<'a> {
     Inbox(&'a str),
     /// A page of the history of a chat.
     History(crate::model::ChatId),
+    /// A page of the users one has blocked.
+    Blocks,
     /// Resuming a stream.
     Resume,
 }
@@ -105,6 +107,7 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(b"history");
             mac.update(chat.0.as_bytes());
         }
+        Purpose::Blocks => mac.update(b"blocks"),
         Purpose::Resume => mac.update(b"resume"),
     }
     mac.update(body);

@@ -186,6 +186,16 @@ labels! {
         PutProfile = "put_profile",
         PutLastActive = "put_last_active",
         Users = "users",
+        Block = "block",
+        Unblock = "unblock",
+        Blocks = "blocks",
+        ChangedBlocks = "changed_blocks",
+        BlockedBetween = "blocked_between",
+        Reserves = "reserves",
+        PutPrivacy = "put_privacy",
+        Shared = "shared",
+        TouchReceipts = "touch_receipts",
+        FindChat = "find_chat",
         Now = "now",
     }
 
@@ -210,6 +220,8 @@ labels! {
         Opened = "opened",
         Call = "call",
         Answer = "answer",
+        ReserveChanged = "reserve_changed",
+        ReserveForgotten = "reserve_forgotten",
         Unknown = "unknown",
     }
 

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::super::{Result, StoreError};
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
+use super::people::ReserveDoc;
 
 /// How long making all indexes may take when the store opens.
 const INDEXES: Duration = Duration::from_secs(300);
@@ -42,6 +43,8 @@ pub(super) struct Db {
     pub(super) members: Collection<MemberDoc>,
     /// By user id.
     pub(super) users: Collection<UserDoc>,
+    /// By user id: what each keeps from others.
+    pub(super) reserves: Collection<ReserveDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
 }
@@ -81,6 +84,7 @@ impl Db {
             chat_keys: database.collection("chat_keys"),
             members: database.collection("members"),
             users: database.collection("users"),
+            reserves: database.collection("reserves"),
             keys: database.collection("keys"),
             database,
             client,

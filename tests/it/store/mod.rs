@@ -11,6 +11,7 @@ mod backends;
 mod changes;
 mod chats;
 mod history;
+mod people;
 mod receipts;
 mod sqlite;
 mod unread;

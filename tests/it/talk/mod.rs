@@ -3,6 +3,7 @@
 mod errors;
 mod inbox;
 mod large;
+mod people;
 mod presence;
 mod resume;
 mod streams;
