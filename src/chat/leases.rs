@@ -106,7 +106,7 @@ impl Service {
         places.iter().filter(|(_, place)| left(place)).cloned().collect()
     }
 
-    async fn read_silent_again(&self) {
+    async fn read_silent_again(self: &Arc<Self>) {
         let mut watching: HashMap<UserId, Vec<Arc<Listener>>> = HashMap::new();
         for listener in self.hub.all() {
             for (user, node, _) in listener.watched() {
@@ -121,6 +121,7 @@ impl Service {
         let users: Vec<UserId> = watching.keys().cloned().collect();
         // Where the bus is away nothing is known, and nothing told.
         let Ok(places) = self.bus.find(&users).await else { return };
+        let mut turns = Vec::new();
         for (user, places) in users.iter().zip(places) {
             let user = user.clone();
             let listeners = watching.remove(&user).unwrap_or_default();
@@ -133,10 +134,18 @@ impl Service {
                     Turn { user, node: None, at }
                 }
             };
-            if let Err(error) = self.tell_turn(&turn, &listeners).await {
-                // They are watched still.
-                tracing::debug!(%error, "who went with a node is told later");
-            }
+            turns.push((turn, listeners));
         }
+        // Renewals do not wait for the store.
+        let service = Arc::clone(self);
+        let tell = async move {
+            for (turn, listeners) in turns {
+                if let Err(error) = service.tell_turn(&turn, &listeners).await {
+                    tracing::debug!(%error, "who went with a node is told later");
+                }
+            }
+        };
+        // Whom it does not come to is watched still, and looked for again.
+        self.run(async move { drop(tokio::time::timeout(PRESENCE_SWEEP, tell).await) });
     }
 }

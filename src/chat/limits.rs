@@ -80,8 +80,8 @@ pub const MAX_WATCHED: usize = 200;
 pub const PRESENCE_SWEEP: Duration = Duration::from_secs(10);
 /// Users whom one user has blocked: more than anyone keeps in mind. `TOO_MANY_BLOCKS`.
 pub const MAX_BLOCKS: u32 = 1_000;
-/// What users keep from others is remembered for so many: some 50 MB, as most keep nothing.
-pub const RESERVES: u64 = 200_000;
+/// Blocks that are remembered of all users together, each user counting as four: some 100 MB.
+pub const RESERVES: u64 = 2_000_000;
 /// What a user keeps from others is remembered no longer than this, whatever is heard.
 pub const RESERVE_AGE: Duration = Duration::from_secs(60);
 /// How long a change of it waits for the other nodes: longer than one that was not told of it takes

@@ -35,6 +35,10 @@ fn asked(raw: &[String]) -> Result<Vec<UserId>> {
     Ok(users)
 }
 
+fn but(user: &UserId, others: &[UserId]) -> Vec<UserId> {
+    others.iter().filter(|other| *other != user).cloned().collect()
+}
+
 impl Service {
     /// These users, as far as the caller knows them, and the caller.
     pub async fn get_users(&self, user: &UserId, raw: &[String]) -> Result<Vec<proto::User>> {
@@ -49,7 +53,7 @@ impl Service {
         user: &UserId,
         others: &[UserId],
     ) -> Result<HashMap<UserId, proto::User>> {
-        let shared = self.store.shared(user, others).await?;
+        let shared = self.store.shared(user, &but(user, others)).await?;
         let known: HashSet<UserId> = shared.into_iter().map(|shared| shared.user).collect();
         let known = others.iter().filter(|id| known.contains(*id) || *id == user).cloned();
         let known: Vec<UserId> = known.collect();
@@ -76,7 +80,7 @@ impl Service {
     /// Whom of these a user may see, but for blocks: who has written in a direct chat of the two,
     /// or is in a group with them that has presence; and the user.
     async fn seen_by(&self, user: &UserId, others: &[UserId]) -> Result<HashSet<UserId>> {
-        let mut shared = self.store.shared(user, others).await?;
+        let mut shared = self.store.shared(user, &but(user, others)).await?;
         shared.retain(|shared| shared.now);
         let ids: Vec<ChatId> = shared.iter().map(|shared| shared.chat).collect();
         let chats = self.store.chats(&ids).await?;

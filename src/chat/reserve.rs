@@ -66,7 +66,13 @@ pub struct Reserves {
 impl Default for Reserves {
     fn default() -> Self {
         Self {
-            known: Cache::builder().max_capacity(RESERVES).time_to_live(RESERVE_AGE).build(),
+            known: Cache::builder()
+                .weigher(|_, reserve: &Arc<Reserve>| {
+                    u32::try_from(reserve.blocked.len() + 4).unwrap_or(u32::MAX)
+                })
+                .max_capacity(RESERVES)
+                .time_to_live(RESERVE_AGE)
+                .build(),
             doubts: AtomicU64::new(0),
             sends: Mutex::default(),
             asked: Mutex::default(),

@@ -69,6 +69,9 @@ impl Service {
                 let hides = between.hides_last_active;
                 let told = if hides { &mut hidden } else { &mut shown };
                 listener.tell(told.get_or_insert_with(|| turn.told(hides)));
+            } else if turn.node.is_none() {
+                // Nor is it looked for any more.
+                listener.watch(&turn.user, None, turn.at);
             }
         }
         Ok(())

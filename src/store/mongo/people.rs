@@ -101,10 +101,9 @@ impl People for MongoStore {
     }
 
     async fn changed_blocks(&self, user: &UserId, since: Timestamp) -> Result<Vec<Block>> {
-        let Some(doc) = self.db()?.reserve(user).await? else { return Ok(Vec::new()) };
-        let blocked = doc.blocked.iter().map(|block| block.block(true));
-        let unblocked = doc.unblocked.iter().map(|block| block.block(false));
-        let mut changed: Vec<Block> = blocked.chain(unblocked).collect::<Result<_>>()?;
+        // Each stream that resumes asks this.
+        let all = self.reads()?.blocks.rows(std::slice::from_ref(user)).await?;
+        let mut changed: Vec<Block> = all.into_iter().map(|(_, block)| block).collect();
         changed.retain(|block| block.at >= since);
         changed.sort_unstable_by_key(|block| block.revision);
         Ok(changed)
@@ -112,18 +111,12 @@ impl People for MongoStore {
 
     async fn blocked_between(&self, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>> {
         let db = self.db()?;
-        let own = db.reserves_of(std::slice::from_ref(user)).await?;
-        let mut found: Vec<UserId> = match own.first() {
-            Some(own) => others.iter().filter(|other| own.blocks(other)).cloned().collect(),
-            None => Vec::new(),
-        };
-        let reserves = db.reserves.clone_with_type::<Document>();
-        for others in others.chunks(USERS_A_COMMAND) {
-            let filter = doc! { "_id": { "$in": user_ids(others) }, "blocked.user": user.as_str() };
-            for doc in all(reserves.find(filter).projection(doc! { "_id": 1 })).await? {
-                let id = doc.get_str("_id").map_err(|_| broken("a user's id cannot be read"))?;
-                found.push(UserId::new(id));
-            }
+        let (own, mut found) = tokio::try_join!(
+            db.reserves_of(std::slice::from_ref(user)),
+            db.who_blocks(user, others)
+        )?;
+        if let Some(own) = own.first() {
+            found.extend(others.iter().filter(|other| own.blocks(other)).cloned());
         }
         found.sort_unstable();
         found.dedup();
@@ -190,6 +183,35 @@ impl People for MongoStore {
 impl Db {
     async fn reserve(&self, user: &UserId) -> Result<Option<ReserveDoc>> {
         round(self.reserves.find_one(doc! { "_id": user.as_str() })).await
+    }
+
+    /// Those of `others` who have blocked this user.
+    async fn who_blocks(&self, user: &UserId, others: &[UserId]) -> Result<Vec<UserId>> {
+        let reserves = self.reserves.clone_with_type::<Document>();
+        let mut found = Vec::new();
+        for others in others.chunks(USERS_A_COMMAND) {
+            let filter = doc! { "_id": { "$in": user_ids(others) }, "blocked.user": user.as_str() };
+            for doc in all(reserves.find(filter).projection(doc! { "_id": 1 })).await? {
+                let id = doc.get_str("_id").map_err(|_| broken("a user's id cannot be read"))?;
+                found.push(UserId::new(id));
+            }
+        }
+        Ok(found)
+    }
+
+    /// All blocks of these users, also those taken back, each with who made it.
+    pub(super) async fn blocks_of(&self, users: &[UserId]) -> Result<Vec<(UserId, Block)>> {
+        let filter = doc! { "_id": { "$in": user_ids(users) } };
+        let mut found = Vec::new();
+        for doc in all(self.reserves.find(filter)).await? {
+            let user = UserId::new(&doc.id);
+            let blocked = doc.blocked.iter().map(|block| block.block(true));
+            let unblocked = doc.unblocked.iter().map(|block| block.block(false));
+            for block in blocked.chain(unblocked) {
+                found.push((user.clone(), block?));
+            }
+        }
+        Ok(found)
     }
 
     pub(super) async fn reserves_of(&self, users: &[UserId]) -> Result<Vec<Reserve>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
-use super::super::{Head, Result, WrittenBy};
+use super::super::{Block, Head, Result, WrittenBy};
 use super::gather::Gather;
 use super::schema::Db;
 use crate::clock::Clock;
@@ -25,6 +25,8 @@ pub(super) struct Reads {
     /// By user.
     pub(super) memberships: Gather<UserId, Member>,
     pub(super) reserves: Gather<UserId, Reserve>,
+    /// By who made them.
+    pub(super) blocks: Gather<UserId, (UserId, Block)>,
     written: Cache<(ChatId, WrittenBy), ()>,
     db: Db,
 }
@@ -33,7 +35,7 @@ impl Reads {
     pub(super) fn start(db: &Db, clock: &Arc<dyn Clock>, vital: &Vital) -> Self {
         let own = || db.clone();
         let (heads, chats, users, members, memberships) = (own(), own(), own(), own(), own());
-        let reserves = own();
+        let (reserves, blocks) = (own(), own());
         let clock = Arc::clone(clock);
         Self {
             heads: Gather::start(
@@ -88,6 +90,15 @@ impl Reads {
                 move |keys| {
                     let db = reserves.clone();
                     async move { db.reserves_of(&keys).await }
+                },
+            ),
+            blocks: Gather::start(
+                vital,
+                "blocks of users",
+                |(user, _)| user.clone(),
+                move |keys| {
+                    let db = blocks.clone();
+                    async move { db.blocks_of(&keys).await }
                 },
             ),
             written: Cache::new(WRITERS),
