@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
 use crate::proto;
-use crate::store::{ChangeCursor, Head, Span};
+use crate::store::{ChangeCursor, Head, Hidden, Span};
 use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
@@ -73,6 +73,7 @@ pub struct Lacks {
     chats: Vec<Chat>,
     messages: Vec<Missing>,
     changed: Vec<Message>,
+    hidden: Vec<Hidden>,
     receipts: Vec<Member>,
     left: Vec<Member>,
 }
@@ -90,6 +91,7 @@ impl Lacks {
         self.chats.is_empty()
             && self.messages.is_empty()
             && self.changed.is_empty()
+            && self.hidden.is_empty()
             && self.receipts.is_empty()
             && self.left.is_empty()
     }
@@ -285,10 +287,11 @@ impl Service {
         let ids: Vec<ChatId> = standing.chats.keys().copied().collect();
         let cursor = ChangeCursor { at: since, seq: 0 };
         let small = standing.with_receipts();
-        let (chats, changed, receipts) = tokio::try_join!(
+        let (chats, changed, receipts, hidden) = tokio::try_join!(
             self.store.changed_chats(&ids, since),
             self.store.changed_messages(&ids, cursor, limit),
             self.store.changed_receipts(&small, since, limit),
+            self.store.hidden_since(user, since, limit),
         )?;
         lacks.chats = chats;
         lacks.chats.retain(|chat| {
@@ -302,10 +305,13 @@ impl Service {
         let visible: HashMap<ChatId, Seq> =
             standing.places.iter().map(|place| (place.chat, place.visible_from)).collect();
         lacks.changed = changed.into_iter().map(|changed| changed.message).collect();
-        lacks.changed.retain(|message| {
-            replayed.get(&message.chat).is_none_or(|after| message.seq <= *after)
-                && visible.get(&message.chat).is_some_and(|from| message.seq >= *from)
-        });
+        let is_told = |chat: ChatId, seq: Seq| {
+            replayed.get(&chat).is_none_or(|after| seq <= *after)
+                && visible.get(&chat).is_some_and(|from| seq >= *from)
+        };
+        lacks.changed.retain(|message| is_told(message.chat, message.seq));
+        lacks.hidden = hidden;
+        lacks.hidden.retain(|hidden| is_told(hidden.chat, hidden.seq));
         lacks.receipts = receipts;
         lacks.left = standing
             .left
@@ -313,8 +319,11 @@ impl Service {
             .filter(|place| place.left_at.is_some_and(|at| at >= since))
             .cloned()
             .collect();
-        let count =
-            lacks.chats.len() + lacks.changed.len() + lacks.receipts.len() + lacks.left.len();
+        let count = lacks.chats.len()
+            + lacks.changed.len()
+            + lacks.hidden.len()
+            + lacks.receipts.len()
+            + lacks.left.len();
         Ok(count <= MAX_REPLAY_CHANGES)
     }
 }

@@ -9,7 +9,10 @@ mod seqs;
 
 pub use chat::{Chat, ChatKind, Member, Role, User};
 pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
-pub use message::{Message, MessageKind, MessageState, NoteKind, SystemNote};
+pub use message::{
+    MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,
+    NoteKind, Reaction, SystemNote,
+};
 pub use seqs::{MAX_RUNS, Run, SeqSet};
 
 /// Place of a message in its chat: 1, 2, 3, … without a hole. 0: before the first.

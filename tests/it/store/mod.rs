@@ -97,6 +97,8 @@ impl Bench {
             content_hash: [1; 16],
             text: format!("{client_id} of {sender}"),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: None,
             member_as_of: 0,
         }
