@@ -45,7 +45,8 @@ pub struct NewMessage {
     pub reply_to: Option<(MessageId, Seq)>,
     /// Members whom the text speaks to, each once.
     pub mentions: Vec<UserId>,
-    /// What it is found by, each once; none: no search finds it.
+    /// What it is found by, each once, each of letters, digits and marks; none: no search finds
+    /// it.
     pub words: Vec<String>,
     /// For a system note.
     pub note: Option<SystemNote>,

@@ -18,7 +18,7 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
 /// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
 /// The text stands last, so that what counts and compares need not read past it. `num` is the
-/// order of storing, and the row in `words`; what is there of a message is split by us: the
+/// order of storing, and the row in `found_by`; what is there of a message is split by us: the
 /// tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between.
 const TABLES: &str = "
 CREATE TABLE messages (
@@ -47,8 +47,8 @@ CREATE UNIQUE INDEX messages_log ON messages (id);
 CREATE INDEX messages_changed ON messages (chat_id, changed_at, seq)
   WHERE changed_at IS NOT NULL;
 
-CREATE VIRTUAL TABLE words USING fts5(chat, words, tokenize = 'ascii', detail = 'column');
-INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+CREATE VIRTUAL TABLE found_by USING fts5(chat, words, tokenize = 'ascii', detail = 'column');
+INSERT INTO found_by (found_by, rank) VALUES ('secure-delete', 1);
 
 CREATE TABLE hidden (
   user_id TEXT    NOT NULL,

@@ -1,4 +1,4 @@
-//! What messages are found by: a row of `words` a message, kept true by whoever changes it.
+//! What messages are found by: a row of `found_by` a message, kept true by whoever changes it.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) fn put(
     words: &[String],
 ) -> rusqlite::Result<()> {
     if !words.is_empty() {
-        db.prepare_cached("INSERT INTO words (rowid, chat, words) VALUES (?1, ?2, ?3)")?
+        db.prepare_cached("INSERT INTO found_by (rowid, chat, words) VALUES (?1, ?2, ?3)")?
             .execute(params![num, name(chat), words.join(" ")])?;
     }
     Ok(())
@@ -35,7 +35,7 @@ pub(super) fn put(
 
 /// Forgets them.
 pub(super) fn take(db: &Connection, num: i64) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([num])?;
+    db.prepare_cached("DELETE FROM found_by WHERE rowid = ?1")?.execute([num])?;
     Ok(())
 }
 
@@ -46,7 +46,8 @@ fn name(chat: ChatId) -> String {
 /// One page, in the order of storing.
 pub(super) fn find(db: &Connection, search: &Search) -> rusqlite::Result<Found> {
     let mut found = Found::default();
-    let nothing = search.words.is_empty() && search.prefix.is_none();
+    let mut words = search.words.iter().chain(&search.prefix).peekable();
+    let nothing = words.peek().is_none() || !words.all(|word| is_one(word));
     if nothing || search.limit == 0 || search.chats.is_empty() {
         return Ok(found);
     }
@@ -56,8 +57,8 @@ pub(super) fn find(db: &Connection, search: &Search) -> rusqlite::Result<Found> 
     };
     let chats: HashSet<ChatId> = search.chats.iter().copied().collect();
     let mut statement = db.prepare_cached(
-        "SELECT m.num, m.id, m.chat_id, m.sender_id FROM words JOIN messages m ON m.num = words.rowid
-         WHERE words MATCH ?1 AND words.rowid < ?2 ORDER BY words.rowid DESC LIMIT ?3",
+        "SELECT m.num, m.id, m.chat_id, m.sender_id FROM found_by f JOIN messages m ON m.num = f.rowid
+         WHERE found_by MATCH ?1 AND f.rowid < ?2 ORDER BY f.rowid DESC LIMIT ?3",
     )?;
     let mut rows = statement.query(params![question(search), below, LOOKED_AT])?;
     let mut looked_at = 0;
@@ -88,6 +89,11 @@ fn num_of(db: &Connection, id: MessageId) -> rusqlite::Result<Option<i64>> {
         .optional()
 }
 
+/// Whether the tokenizer leaves it as it is; nothing else was ever put there.
+fn is_one(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+}
+
 /// The question as FTS5 takes it: every word a string of its own, so that none is an operator.
 fn question(search: &Search) -> String {
     let mut words: Vec<String> = search.words.iter().map(|word| quoted(word)).collect();
@@ -101,5 +107,5 @@ fn question(search: &Search) -> String {
 }
 
 fn quoted(word: &str) -> String {
-    format!("\"{}\"", word.replace('"', "\"\""))
+    format!("\"{word}\"")
 }
