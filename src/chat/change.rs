@@ -43,17 +43,17 @@ impl Service {
         self: &Arc<Self>,
         chat: &Chat,
         write: impl Future<Output = Result<Message>> + Send + 'static,
-        event: impl FnOnce(&Message) -> Event + Send + 'static,
+        events: impl FnOnce(&Message) -> Vec<Event> + Send + 'static,
     ) -> Result<Message> {
         let (answer, outcome) = oneshot::channel();
         let (service, chat) = (Arc::clone(self), chat.clone());
         self.tasks.spawn(trace::carry(async move {
             let written = write.await;
-            let tell = written.as_ref().ok().map(|message| (message.seq, event(message)));
+            let tell = written.as_ref().ok().map(|message| (message.seq, events(message)));
             // Who asked may have gone.
             drop(answer.send(written));
-            if let Some((seq, event)) = tell {
-                trace::step("tell", service.tell_members(&chat, seq, event)).await;
+            if let Some((seq, events)) = tell {
+                trace::step("tell", service.tell_members(&chat, seq, events)).await;
             }
         }));
         outcome.await.unwrap_or_else(|_| Err(Error::internal("a change ended without an answer")))
@@ -81,9 +81,9 @@ impl Service {
         shown.into_iter().next().ok_or_else(Error::message_not_found)
     }
 
-    /// Tells the sessions of all members who may see this message, on all nodes. Of large chats
-    /// each node looks up by itself who they are.
-    pub(super) async fn tell_members(self: &Arc<Self>, chat: &Chat, seq: Seq, event: Event) {
+    /// Tells the sessions of all members who may see this message, on all nodes, one event after
+    /// the other. Of large chats each node looks up by itself who they are.
+    async fn tell_members(self: &Arc<Self>, chat: &Chat, seq: Seq, events: Vec<Event>) {
         let began = Instant::now();
         let roster = loop {
             match self.members_since(chat.id, chat.revision).await {
@@ -99,19 +99,21 @@ impl Service {
                 }
             }
         };
-        if roster.has_receipts() {
-            self.tell_users(&who_see(&roster, seq), event).await;
-            return;
-        }
-        self.tell_here(&roster, seq, &event);
-        if self.bus.has_peers() {
-            let tell = node::TellMembers {
-                chat_id: chat.id.to_string(),
-                chat_revision: roster.chat.revision,
-                seq,
-                event: Some(proto::Event { event: Some(event) }),
-            };
-            self.publish(To::All, node::envelope::Body::TellMembers(tell));
+        for event in events {
+            if roster.has_receipts() {
+                self.tell_users(&who_see(&roster, seq), event).await;
+                continue;
+            }
+            self.tell_here(&roster, seq, &event);
+            if self.bus.has_peers() {
+                let tell = node::TellMembers {
+                    chat_id: chat.id.to_string(),
+                    chat_revision: roster.chat.revision,
+                    seq,
+                    event: Some(proto::Event { event: Some(event) }),
+                };
+                self.publish(To::All, node::envelope::Body::TellMembers(tell));
+            }
         }
     }
 

@@ -27,7 +27,7 @@ impl Service {
         let (store, of) = (Arc::clone(&self.store), chat.id);
         let write =
             async move { store.delete_message(of, id).await?.ok_or_else(Error::message_not_found) };
-        let deleted = self.change(&chat, write, deleted_event).await?;
+        let deleted = self.change(&chat, write, |message| vec![deleted_event(message)]).await?;
         self.show_message(user, &chat, deleted).await
     }
 

@@ -56,7 +56,7 @@ impl Service {
             check_changeable(&edited)?;
             Ok(edited)
         };
-        let edited = self.change(&chat, write, edited_event).await?;
+        let edited = self.change(&chat, write, |message| vec![edited_event(message)]).await?;
         self.show_message(user, &chat, edited).await
     }
 

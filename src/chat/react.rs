@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Service;
 use super::access::Visible;
 use super::change::check_changeable;
+use super::edit::edited_event;
 use super::emoji::emoji;
 use super::limits::{MAX_REACTION_KINDS, MAX_REACTIONS};
 use crate::error::{Error, Reason, Result};
@@ -38,7 +39,8 @@ impl Service {
             }
         };
         let by = user.clone();
-        let reacted = self.change(&chat, write, move |message| reacted_event(message, &by)).await?;
+        let reacted =
+            self.change(&chat, write, move |message| reacted_events(message, &by)).await?;
         self.show_message(user, &chat, reacted).await
     }
 
@@ -62,7 +64,7 @@ impl Service {
             Ok(left)
         };
         let by = user.clone();
-        let left = self.change(&chat, write, move |message| reacted_event(message, &by)).await?;
+        let left = self.change(&chat, write, move |message| reacted_events(message, &by)).await?;
         self.show_message(user, &chat, left).await
     }
 }
@@ -79,10 +81,12 @@ fn too_many(message: &Message) -> Error {
     error
 }
 
-/// All reactions to a message, and those of the user who changed theirs.
-fn reacted_event(message: &Message, by: &UserId) -> Event {
+/// All reactions to a message, and those of the user who changed theirs. Of a message that was
+/// ever edited all of it before: who missed the edit, and takes the revision of what is told here,
+/// would not take the edit any more.
+fn reacted_events(message: &Message, by: &UserId) -> Vec<Event> {
     let own = message.reactions.iter().filter(|of| of.users.contains(by));
-    Event::ReactionsUpdated(proto::ReactionsUpdated {
+    let updated = Event::ReactionsUpdated(proto::ReactionsUpdated {
         chat_id: message.chat.to_string(),
         message_id: message.id.to_string(),
         reactions: wire::reactions(message, None),
@@ -90,5 +94,7 @@ fn reacted_event(message: &Message, by: &UserId) -> Event {
         seq: message.seq,
         user_id: by.to_string(),
         user_emojis: own.map(|of| of.emoji.clone()).collect(),
-    })
+    });
+    let edited = message.edited_at.is_some().then(|| edited_event(message));
+    edited.into_iter().chain([updated]).collect()
 }
