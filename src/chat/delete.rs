@@ -60,6 +60,7 @@ impl Service {
         chat_id: &str,
         message_id: &str,
     ) -> Result<proto::Message> {
+        self.rate.check(user)?;
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         if message.sender.as_ref() != Some(user) {
             // Read before it is hidden: whatever ends this half-way, no count is too high.

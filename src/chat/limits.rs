@@ -58,6 +58,10 @@ pub const HELD_EVENTS: usize = 4_096;
 pub const MAX_REPLAY_MESSAGES: usize = 1_000;
 /// Changes that one resume replays; above, GAP.
 pub const MAX_REPLAY_CHANGES: usize = 5_000;
+/// Bytes of changed messages that one resume replays; above, GAP. They are held until told.
+pub const MAX_REPLAY_BYTES: usize = 4 * 1024 * 1024;
+/// Changed messages read at once for a replay.
+pub const CHANGES_PAGE: u32 = 500;
 /// Events of a replay between two Checkpoints.
 pub const REPLAY_CHECKPOINT_EVERY: usize = 200;
 /// While anything happens a Checkpoint comes at least this often.

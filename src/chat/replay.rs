@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::Service;
 use super::limits::{
-    CHANGE_OVERLAP, MAX_RECEIPT_MEMBERS, MAX_REPLAY_CHANGES, MAX_REPLAY_MESSAGES, TOKEN_HORIZON,
+    CHANGE_OVERLAP, CHANGES_PAGE, MAX_RECEIPT_MEMBERS, MAX_REPLAY_BYTES, MAX_REPLAY_CHANGES,
+    MAX_REPLAY_MESSAGES, TOKEN_HORIZON,
 };
 use super::position::Position;
 use super::view::updated_at;
@@ -18,7 +19,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
 use crate::proto;
-use crate::store::{ChangeCursor, Head, Hidden, Span};
+use crate::store::{self, ChangeCursor, Head, Hidden, Span};
 use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
@@ -275,6 +276,29 @@ impl Service {
         Ok(Some(hidden))
     }
 
+    /// Messages of these chats that changed; `None`: too many, or too much.
+    async fn changed_messages(
+        &self,
+        chats: &[ChatId],
+        mut after: ChangeCursor,
+    ) -> store::Result<Option<Vec<Message>>> {
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        loop {
+            let page = self.store.changed_messages(chats, after, CHANGES_PAGE).await?;
+            let full = page.len() >= CHANGES_PAGE as usize;
+            let last = page.last().map(|last| last.cursor);
+            bytes += page.iter().map(|changed| changed.message.size()).sum::<usize>();
+            found.extend(page.into_iter().map(|changed| changed.message));
+            if found.len() > MAX_REPLAY_CHANGES || bytes > MAX_REPLAY_BYTES {
+                return Ok(None);
+            }
+            match last.filter(|_| full) {
+                Some(last) => after = last,
+                None => return Ok(Some(found)),
+            }
+        }
+    }
+
     /// Adds what changed since; `false`: too much.
     async fn changes(
         &self,
@@ -289,10 +313,11 @@ impl Service {
         let small = standing.with_receipts();
         let (chats, changed, receipts, hidden) = tokio::try_join!(
             self.store.changed_chats(&ids, since),
-            self.store.changed_messages(&ids, cursor, limit),
+            self.changed_messages(&ids, cursor),
             self.store.changed_receipts(&small, since, limit),
             self.store.hidden_since(user, since, limit),
         )?;
+        let Some(changed) = changed else { return Ok(false) };
         lacks.chats = chats;
         lacks.chats.retain(|chat| {
             // Its maker alone knows of a direct chat in which nothing was written.
@@ -304,7 +329,7 @@ impl Service {
             lacks.messages.iter().map(|missing| (missing.chat, missing.after)).collect();
         let visible: HashMap<ChatId, Seq> =
             standing.places.iter().map(|place| (place.chat, place.visible_from)).collect();
-        lacks.changed = changed.into_iter().map(|changed| changed.message).collect();
+        lacks.changed = changed;
         let is_told = |chat: ChatId, seq: Seq| {
             replayed.get(&chat).is_none_or(|after| seq <= *after)
                 && visible.get(&chat).is_some_and(|from| seq >= *from)

@@ -156,6 +156,12 @@ impl Message {
             && self.note.as_ref().is_none_or(|note| note.kind == NoteKind::Announcement)
     }
 
+    /// About how many bytes it has.
+    pub fn size(&self) -> usize {
+        let users = self.reactions.iter().flat_map(|of| &of.users).chain(&self.mentions);
+        self.text.len() + users.map(|user| user.as_str().len()).sum::<usize>()
+    }
+
     /// Whether this user has reacted to it with this emoji.
     pub fn has_reaction(&self, user: &UserId, emoji: &str) -> bool {
         self.reactions.iter().any(|of| of.emoji == emoji && of.users.contains(user))
@@ -173,12 +179,11 @@ impl Message {
         if self.has_reaction(user, emoji) || !self.has_room(emoji) {
             return false;
         }
-        match self.reactions.iter_mut().find(|of| of.emoji == emoji) {
-            Some(of) => of.users.push(user.clone()),
-            None => {
-                let users = vec![user.clone()];
-                self.reactions.push(Reaction { emoji: emoji.to_owned(), users });
-            }
+        if let Some(of) = self.reactions.iter_mut().find(|of| of.emoji == emoji) {
+            of.users.push(user.clone());
+        } else {
+            let users = vec![user.clone()];
+            self.reactions.push(Reaction { emoji: emoji.to_owned(), users });
         }
         true
     }

@@ -162,12 +162,12 @@ impl Db {
             "message_id": uuid(what.id.0),
             "at": { "$ifNull": ["$at", "$$NOW"] },
         } }];
-        let update = self.hidden.update_one(place, change).upsert(true);
-        match exchange(update).await? {
-            Ok(_) => Ok(()),
-            // Another device was first.
-            Err(error) if is_duplicate(&error) => Ok(()),
-            Err(error) => Err(failure(&error)),
+        let update =
+            || self.hidden.update_one(place.clone(), change.clone()).upsert(true).into_future();
+        match exchange(update()).await? {
+            // Another device was first; once more, to wait until what it wrote is durable.
+            Err(error) if is_duplicate(&error) => round(update()).await.map(drop),
+            done => done.map(drop).map_err(|error| failure(&error)),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use adda::clock::Timestamp;
 use adda::model::{
     ChatId, MAX_REACTION_KINDS, MAX_REACTIONS, Message, MessageId, NoteKind, Reaction,
 };
@@ -315,13 +316,13 @@ async fn hiding_twice_is_hiding_once(bench: &Bench) {
     let after = bench.node().now().await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     bench.node().hide(&ana, what).await.unwrap();
-    let since = adda::clock::Timestamp(after.0 + 1);
+    let since = Timestamp(after.0 + 1);
     assert_eq!(
         bench.node().hidden_since(&ana, since, 9).await.unwrap(),
         [],
         "the first time stays"
     );
-    assert_eq!(bench.node().hidden_since(&ana, Default::default(), 9).await.unwrap(), [what]);
+    assert_eq!(bench.node().hidden_since(&ana, Timestamp::default(), 9).await.unwrap(), [what]);
 }
 
 async fn what_was_hidden_since_a_time(bench: &Bench) {
@@ -333,8 +334,8 @@ async fn what_was_hidden_since_a_time(bench: &Bench) {
     let since = bench.node().now().await.unwrap();
     bench.node().hide(&ana, place(&second)).await.unwrap();
     assert_eq!(bench.node().hidden_since(&ana, since, 9).await.unwrap(), [place(&second)]);
-    assert_eq!(bench.node().hidden_since(&ana, Default::default(), 9).await.unwrap().len(), 2);
-    assert_eq!(bench.node().hidden_since(&ana, Default::default(), 1).await.unwrap().len(), 1);
-    assert_eq!(bench.node().hidden_since(&ana, Default::default(), 0).await.unwrap(), []);
+    assert_eq!(bench.node().hidden_since(&ana, Timestamp::default(), 9).await.unwrap().len(), 2);
+    assert_eq!(bench.node().hidden_since(&ana, Timestamp::default(), 1).await.unwrap().len(), 1);
+    assert_eq!(bench.node().hidden_since(&ana, Timestamp::default(), 0).await.unwrap(), []);
     assert_eq!(bench.node().hidden_since(&user("bob"), since, 9).await.unwrap(), []);
 }

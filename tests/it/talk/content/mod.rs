@@ -74,7 +74,7 @@ fn words(query: &str) -> proto::SearchMessagesRequest {
 struct Held(BTreeMap<u32, proto::Message>);
 
 impl Held {
-    fn message(&mut self, new: proto::Message) {
+    fn message(&mut self, new: &proto::Message) {
         let hidden = self.0.get(&new.seq).is_some_and(|held| held.hidden);
         let newer = self.0.get(&new.seq).is_none_or(|held| new.revision > held.revision);
         if newer {
@@ -87,22 +87,22 @@ impl Held {
 
     fn take(&mut self, event: &Event) {
         match event {
-            Event::MessageSent(sent) => self.message(sent.message.clone().unwrap()),
-            Event::MessageEdited(edited) => self.message(edited.message.clone().unwrap()),
+            Event::MessageSent(sent) => self.message(sent.message.as_ref().unwrap()),
+            Event::MessageEdited(edited) => self.message(edited.message.as_ref().unwrap()),
             Event::MessageDeleted(gone) => {
                 if let Some(mut held) = self.0.get(&gone.seq).cloned() {
                     (held.revision, held.deleted_at) = (gone.revision, gone.deleted_at);
                     held.text.clear();
                     held.mentions.clear();
                     held.reactions.clear();
-                    self.message(held);
+                    self.message(&held);
                 }
             }
             Event::ReactionsUpdated(new) => {
                 if let Some(mut held) = self.0.get(&new.seq).cloned() {
                     held.revision = new.revision;
                     held.reactions.clone_from(&new.reactions);
-                    self.message(held);
+                    self.message(&held);
                 }
             }
             Event::MessageHidden(hidden) => {

@@ -76,7 +76,9 @@ async fn an_older_change_never_undoes_a_newer(mut world: World) {
     let mut bob = world.connect("bob", "phone").await;
     bob.caught_up().await;
     let mut held = Held::default();
-    history(&mut bob.api.clone(), &group).await.into_iter().for_each(|m| held.message(m));
+    for message in history(&mut bob.api.clone(), &group).await {
+        held.message(&message);
+    }
     // Three users at two nodes change the same messages at once.
     let (edits, reactions, others) = (
         async {

@@ -40,12 +40,15 @@ async fn replayed(world: &World, user: &str, hello: proto::Hello) -> Vec<Event> 
 }
 
 /// What a device holds that had `before` and was told `events`.
-fn merged(before: Vec<proto::Message>, events: &[Event]) -> Vec<proto::Message> {
+fn merged(before: &[proto::Message], events: &[Event]) -> Vec<proto::Message> {
     let mut held = Held::default();
-    before.into_iter().for_each(|message| held.message(message));
-    events.iter().for_each(|event| held.take(event));
+    for message in before {
+        held.message(message);
+    }
     // Late and twice does no harm.
-    events.iter().rev().for_each(|event| held.take(event));
+    for event in events.iter().chain(events.iter().rev()) {
+        held.take(event);
+    }
     held.0.into_values().collect()
 }
 
@@ -76,7 +79,7 @@ async fn changes_come_back_with_their_revision(world: World) {
     delete(&mut alice, &places[2], DeleteScope::Everyone).await.unwrap();
     for (user, api, hello) in [("alice", &mut alice, hers), ("bob", &mut bob, his)] {
         let events = replayed(&world, user, hello).await;
-        assert_eq!(merged(plain(before.clone()), &events), plain(history(api, &chat).await));
+        assert_eq!(merged(&plain(before.clone()), &events), plain(history(api, &chat).await));
         let revisions: Vec<_> = events
             .iter()
             .map(|event| match event {
