@@ -133,6 +133,8 @@ impl Service {
             content_hash: self.sealer.content_hash(&[b"group-created"]),
             text: format!("{by} made the group"),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: Some(SystemNote {
                 kind: NoteKind::GroupCreated,
                 actor: Some(by.clone()),

@@ -238,6 +238,7 @@ impl Service {
                 }
             }
             Some(Body::TellUsers(tell)) => self.hear_event(tell),
+            Some(Body::TellMembers(tell)) => self.hear_members_event(tell),
             Some(Body::Typing(typing)) => {
                 let ids = (ChatId::parse(&typing.chat_id), UserId::parse(&typing.user_id));
                 if let (Some(chat), Some(user)) = ids {
@@ -268,6 +269,7 @@ fn kind(body: &node::envelope::Body) -> Envelope {
     match body {
         Body::Message(_) => Envelope::Message,
         Body::TellUsers(_) => Envelope::TellUsers,
+        Body::TellMembers(_) => Envelope::TellMembers,
         Body::Typing(_) => Envelope::Typing,
         Body::Presence(_) => Envelope::Presence,
         Body::Opened(_) => Envelope::Opened,

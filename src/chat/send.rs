@@ -9,8 +9,9 @@ use super::Service;
 use super::access::chat_id;
 use super::feed::Sent;
 use super::limits::COMPARE_EVERY;
+use super::mentions;
 use super::text;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::metrics::{self, Via};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
@@ -33,6 +34,8 @@ pub struct Draft {
     pub attachment_ids: Vec<String>,
     /// As given; empty: none.
     pub reply_to: String,
+    /// As given.
+    pub mentions: Vec<String>,
 }
 
 /// A send that is on its way into the log. Dropping it undoes nothing.
@@ -143,7 +146,14 @@ impl Service {
                 .map_or(Err(Error::blocked()), |k| Ok(Some(k)));
         }
         let text = checked_content(&draft)?;
+        let mentions = mentions::read(&draft.mentions, &text)?;
         let content_hash = self.content_hash(&text, &draft);
+        let roster = match self.with_seats(roster, &mentions).await {
+            Ok(roster) => roster,
+            Err(error) => {
+                return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
+            }
+        };
         let reply_to = match self.reply_target(chat, &draft.reply_to, seat.visible_from).await {
             Ok(target) => target,
             Err(error) => {
@@ -157,8 +167,10 @@ impl Service {
             sender: Some(user.clone()),
             client_message_id: draft.client_message_id,
             content_hash,
+            words: self.words_of(&text),
             text,
             reply_to,
+            mentions,
             note: None,
             member_as_of: roster.as_of,
         })))
@@ -178,6 +190,11 @@ impl Service {
     fn content_hash(&self, text: &str, draft: &Draft) -> [u8; 16] {
         let mut parts = vec![text.as_bytes(), draft.reply_to.as_bytes()];
         parts.extend(draft.attachment_ids.iter().map(String::as_bytes));
+        if !draft.mentions.is_empty() {
+            // What can be no id of an attachment.
+            parts.push(b"@");
+            parts.extend(draft.mentions.iter().map(String::as_bytes));
+        }
         self.sealer.content_hash(&parts)
     }
 
@@ -228,13 +245,4 @@ fn checked_content(draft: &Draft) -> Result<String> {
         _ => return Err(Error::field("type", "the server derives TEXT from this content")),
     }
     text::message_text(&draft.text)
-}
-
-/// A message is not found in a chat the caller is in.
-pub fn message_id(raw: &str) -> Result<MessageId> {
-    if raw.is_empty() {
-        return Err(Error::field("message_id", "must be set"));
-    }
-    MessageId::parse(raw)
-        .ok_or_else(|| Error::new(Reason::MessageNotFound, "no such message in this chat"))
 }

@@ -128,10 +128,6 @@ impl Store for Measured {
         timed(Operation::Senders, self.0.senders(chat, runs)).await
     }
 
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        timed(Operation::DeleteMessage, self.0.delete_message(chat, id)).await
-    }
-
     async fn changed_messages(
         &self,
         chats: &[ChatId],

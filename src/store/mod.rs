@@ -101,11 +101,6 @@ pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
     /// sender.
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>>;
 
-    /// Deletes a message for everyone: its text goes, its place stays, `revision` rises by one
-    /// and it counts as changed now. `None` if there is none; one that is deleted stays as it
-    /// is.
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>>;
-
     /// Messages of these chats that were edited, deleted or reacted to after `after`, by the
     /// time of change in the store's own clock, then `seq`, at most `limit`. One changed twice is
     /// there once, in its last place. A page does not end between messages of several chats that

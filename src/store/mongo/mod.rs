@@ -5,7 +5,8 @@
 //! | `schema` | the connection, the collections, their indexes |
 //! | `docs` | documents, to and from the words of the house |
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
-//! | `log` | reading messages, and deleting them |
+//! | `log` | reading messages |
+//! | `content`, `search` | what they become; finding them |
 //! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
@@ -28,6 +29,7 @@ mod queue;
 mod reads;
 mod receipts;
 mod schema;
+mod search;
 mod users;
 mod write;
 
@@ -143,10 +145,6 @@ impl Store for MongoStore {
 
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>> {
         self.db()?.senders(chat, runs).await
-    }
-
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        self.db()?.delete_message(chat, id).await
     }
 
     async fn changed_messages(

@@ -3,7 +3,8 @@
 //! One thread writes and commits in groups ([`writer`]); a few read ([`readers`]); both are
 //! reached through bounded queues ([`queue`]), so that no call blocks the runtime. The file is
 //! in WAL mode with `synchronous=FULL`, and locked against a second process ([`schema`]). What
-//! the commands and questions are is in [`log`], [`chats`], [`receipts`] and [`users`].
+//! the commands and questions are is in [`log`], [`content`], [`search`], [`chats`],
+//! [`receipts`] and [`users`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ mod readers;
 mod receipts;
 mod rows;
 mod schema;
+mod search;
 mod users;
 mod writer;
 
@@ -155,10 +157,6 @@ impl Store for SqliteStore {
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>> {
         let runs = runs.to_vec();
         self.readers.ask(move |db| log::senders(db, chat, &runs)).await
-    }
-
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        self.writer.ask(move |db, now| Ok(log::delete(db, now, chat, id)?)).await
     }
 
     async fn changed_messages(
