@@ -196,6 +196,13 @@ impl Bus for MemoryBus {
         *node == self.node || (!cut && self.hub.nodes.lock().contains_key(node))
     }
 
+    fn heard(&self) -> usize {
+        if self.ears.state.lock().cut.is_some() {
+            return 0;
+        }
+        self.hub.nodes.lock().len().saturating_sub(1)
+    }
+
     fn is_deaf(&self) -> bool {
         self.ears.is_deaf()
     }

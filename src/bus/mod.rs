@@ -110,6 +110,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Whether that node has been heard within the last 3 s. This node always is.
     fn hears(&self, node: &NodeId) -> bool;
 
+    /// How many other nodes have been heard within the last 3 s.
+    fn heard(&self) -> usize;
+
     /// Whether this node is deaf now.
     fn is_deaf(&self) -> bool;
 

@@ -20,6 +20,7 @@ use crate::store::{self, Store};
 use crate::vital::Vital;
 
 pub mod access;
+pub mod announce;
 pub mod calls;
 pub mod create;
 pub mod feed;
@@ -35,12 +36,15 @@ pub mod rate;
 pub mod receipts;
 pub mod relay;
 pub mod replay;
+pub mod revoke;
 pub mod roster;
 pub mod seal;
 pub mod send;
+pub mod stats;
 pub mod text;
 pub mod typing;
 pub mod unread;
+pub mod upsert;
 pub mod view;
 
 /// What an operator can change.
@@ -73,6 +77,7 @@ pub struct Service {
     profiles: profile::Profiles,
     orders: inbox::Orders,
     rate: rate::Rate,
+    revoked: revoke::Revoked,
     calls: calls::Calls,
     deafness: relay::Deafness,
     /// Users whose grace runs, and how many times.
@@ -97,6 +102,7 @@ impl Service {
         vital: &Vital,
     ) -> store::Result<Arc<Self>> {
         let sealer = seal::Sealer::new(store.keys().await?);
+        let revoked = revoke::Revoked::read(&*store).await?;
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
         let service = Arc::new(Self {
@@ -107,6 +113,7 @@ impl Service {
             orders: inbox::orders(),
             rate: rate::Rate::new(settings.max_messages),
             calls: calls::Calls::default(),
+            revoked,
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
@@ -128,6 +135,7 @@ impl Service {
         service.keep(vital, "listening to nodes", own().listen());
         service.keep(vital, "healing", own().make_good());
         service.keep(vital, "presence", own().keep_presence());
+        service.keep(vital, "who was signed out", own().read_revocations());
         Ok(service)
     }
 

@@ -245,6 +245,7 @@ impl Service {
             Some(Body::Opened(opened)) => self.hear_opened(from, &opened),
             Some(Body::Call(call)) => self.hear_call(from.clone(), call),
             Some(Body::Answer(answer)) => self.calls.answered(&answer),
+            Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
             None => tracing::debug!(%from, "an envelope of a newer version"),
         }
     }
@@ -268,5 +269,6 @@ fn kind(body: &node::envelope::Body) -> Envelope {
         Body::Opened(_) => Envelope::Opened,
         Body::Call(_) => Envelope::Call,
         Body::Answer(_) => Envelope::Answer,
+        Body::Revoked(_) => Envelope::Revoked,
     }
 }

@@ -90,11 +90,20 @@ impl Service {
             let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
             return Ok(Submitted { id, outcome });
         }
+        Ok(self.append_and_tell(new, Some(user.clone())))
+    }
+
+    /// Appends, answers, then tells, in a task of its own: a caller that goes away stops nothing.
+    /// The typing of `writer` ends with it.
+    pub(super) fn append_and_tell(
+        self: &Arc<Self>,
+        new: NewMessage,
+        writer: Option<UserId>,
+    ) -> Submitted {
         let (id, chat) = (new.id, new.chat);
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
-        let user = user.clone();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
             if matches!(appended, Err(AppendError::NotMember)) {
@@ -108,11 +117,13 @@ impl Service {
             // A stream that went away needs no answer; the message is stored all the same.
             drop(answer.send(appended.map_err(Error::from)));
             if let Some(message) = message {
-                service.typing_ends(message.chat, &user);
+                if let Some(writer) = &writer {
+                    service.typing_ends(message.chat, writer);
+                }
                 trace::step("tell", service.tell_of_message(&message)).await;
             }
         }));
-        Ok(Submitted { id, outcome })
+        Submitted { id, outcome }
     }
 
     /// Sends and waits.

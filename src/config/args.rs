@@ -224,6 +224,10 @@ pub struct TokenArgs {
     #[arg(long, env = "ADDA_TOKEN_NAME", value_name = "NAME")]
     pub name: Option<String>,
 
+    /// Becomes `scope`: adda.service for a service of the product.
+    #[arg(long, env = "ADDA_TOKEN_SCOPE", value_name = "SCOPES")]
+    pub scope: Option<String>,
+
     /// How long it is good for.
     #[arg(long, env = "ADDA_TOKEN_TTL", value_name = "TIME", default_value = "24h", value_parser = time)]
     pub ttl: Duration,

@@ -183,6 +183,9 @@ labels! {
         Mark = "mark",
         ChangedReceipts = "changed_receipts",
         CountUnread = "count_unread",
+        Revoke = "revoke",
+        Revocations = "revocations",
+        Counts = "counts",
         PutProfile = "put_profile",
         PutLastActive = "put_last_active",
         Users = "users",
@@ -210,6 +213,7 @@ labels! {
         Opened = "opened",
         Call = "call",
         Answer = "answer",
+        Revoked = "revoked",
         Unknown = "unknown",
     }
 

@@ -79,6 +79,7 @@ where
         let method = Method::of_path(request.uri().path());
         let trace = Trace::begin(request.headers(), method.name(), &*self.clock);
         request.extensions_mut().insert(trace.clone());
+        request.extensions_mut().insert(method);
         // Always there, so that whatever is logged of this call can be found by what it is told.
         let span = tracing::error_span!("call", trace_id = %trace.id(), method = method.name());
         let limit = client_limit(request.headers()).unwrap_or(CALL_LIMIT).min(CALL_LIMIT);

@@ -19,6 +19,7 @@ mod content;
 mod files;
 mod groups;
 mod people;
+mod services;
 
 /// Asks another store, changes nothing, and records how it did.
 pub struct Measured(Arc<dyn Store>);

@@ -20,6 +20,7 @@ pub mod limit;
 mod measured;
 pub mod mongo;
 mod people;
+mod services;
 pub mod sqlite;
 mod values;
 
@@ -28,6 +29,7 @@ pub use files::Files;
 pub use groups::Groups;
 pub use measured::Measured;
 pub use people::People;
+pub use services::{Counts, REVOCATIONS_KEPT, Revocation, Services};
 pub use values::*;
 
 /// A chat cannot be counted past this: it means "this many or more".
@@ -38,7 +40,7 @@ pub const COUNT_CAP: u32 = 1000;
 /// stop it. Lists of ids in arguments may hold repeats and unknown ids; what is unknown is left
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
-pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
+pub trait Store: Content + Files + Groups + People + Services + Send + Sync + 'static {
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;
 

@@ -151,6 +151,10 @@ impl Bus for RedisBus {
         self.shared.peers.lock().hears(node, self.shared.now())
     }
 
+    fn heard(&self) -> usize {
+        self.shared.peers.lock().count_heard(self.shared.now())
+    }
+
     fn is_deaf(&self) -> bool {
         self.shared.peers.lock().is_deaf()
     }

@@ -28,6 +28,7 @@ mod queue;
 mod reads;
 mod receipts;
 mod schema;
+mod services;
 mod users;
 mod write;
 

@@ -12,7 +12,7 @@ use mongodb::options::{
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
-use super::super::{Result, StoreError};
+use super::super::{REVOCATIONS_KEPT, Result, StoreError};
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
 
@@ -44,6 +44,8 @@ pub(super) struct Db {
     pub(super) users: Collection<UserDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
+    /// By user id: when the user was signed out.
+    pub(super) revocations: Collection<Document>,
 }
 
 impl Db {
@@ -82,6 +84,7 @@ impl Db {
             members: database.collection("members"),
             users: database.collection("users"),
             keys: database.collection("keys"),
+            revocations: database.collection("revocations"),
             database,
             client,
         };
@@ -110,6 +113,10 @@ impl Db {
         messages.map_err(|error| failure(&error))?;
         let members = self.members.create_indexes(members).await;
         members.map_err(|error| failure(&error))?;
+        // mongod itself takes out what is too old.
+        let kept = IndexOptions::builder().expire_after(REVOCATIONS_KEPT).build();
+        let revocations = self.revocations.create_index(index(doc! { "at": 1 }, kept)).await;
+        revocations.map_err(|error| failure(&error))?;
         Ok(())
     }
 

@@ -37,6 +37,7 @@ mod readers;
 mod receipts;
 mod rows;
 mod schema;
+mod services;
 mod users;
 mod writer;
 

@@ -81,6 +81,12 @@ CREATE TABLE users (
   last_active  INTEGER
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE revocations (
+  user_id TEXT    NOT NULL PRIMARY KEY,
+  at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revocations_at ON revocations (at);
+
 CREATE TABLE keys (
   use TEXT    NOT NULL,
   id  INTEGER NOT NULL,

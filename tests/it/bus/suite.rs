@@ -114,6 +114,7 @@ pub(super) async fn a_node_hears_itself_and_those_that_are_there(world: &World) 
     assert!(a.hears(a.node()));
     until("they hear each other", async || a.hears(b.node()) && b.hears(a.node())).await;
     assert!(!a.hears(&NodeId::new("nobody")));
+    until("they count each other", async || a.heard() == 1 && b.heard() == 1).await;
     // It crashes.
     let name = b.node().clone();
     drop(b);

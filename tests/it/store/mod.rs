@@ -12,6 +12,7 @@ mod changes;
 mod chats;
 mod history;
 mod receipts;
+mod services;
 mod sqlite;
 mod unread;
 mod users;
