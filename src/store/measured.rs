@@ -18,6 +18,7 @@ use crate::trace;
 mod content;
 mod files;
 mod groups;
+mod jobs;
 mod people;
 mod services;
 

@@ -20,6 +20,7 @@ mod files;
 mod flush;
 mod gather;
 mod groups;
+mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;

@@ -29,6 +29,7 @@ mod content;
 mod failure;
 mod files;
 mod groups;
+mod jobs;
 pub(super) mod limit;
 mod log;
 mod people;

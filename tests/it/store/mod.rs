@@ -11,6 +11,7 @@ mod backends;
 mod changes;
 mod chats;
 mod history;
+mod jobs;
 mod receipts;
 mod services;
 mod sqlite;
