@@ -20,4 +20,5 @@ pub mod session;
 pub mod store;
 pub mod trace;
 pub mod vital;
+pub mod webhook;
 pub mod wire;

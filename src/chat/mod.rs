@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::model::UserId;
 use crate::store::{self, Store};
 use crate::vital::Vital;
+use crate::webhook::Webhooks;
 
 pub mod access;
 pub mod announce;
@@ -68,6 +69,7 @@ pub struct Service {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
+    webhooks: Webhooks,
     pub(crate) sealer: seal::Sealer,
     pub(crate) rosters: roster::Rosters,
     pub(crate) hub: hub::Hub,
@@ -98,7 +100,7 @@ impl Service {
         store: Arc<dyn Store>,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
-        settings: Settings,
+        (settings, webhooks): (Settings, Webhooks),
         vital: &Vital,
     ) -> store::Result<Arc<Self>> {
         let sealer = seal::Sealer::new(store.keys().await?);
@@ -128,6 +130,7 @@ impl Service {
             bus,
             clock,
             settings,
+            webhooks,
         });
         let own = || Arc::clone(&service);
         service.keep(vital, "receipts", own().write_receipts(marks));
@@ -181,5 +184,6 @@ impl Service {
         self.departures.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
+        self.webhooks.stop().await;
     }
 }

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
 use crate::proto::{self, node};
 use crate::store::{self, WrittenBy};
+use crate::webhook::{Event as Happened, Kind};
 use crate::wire::{self, Told};
 
 mod again;
@@ -206,6 +207,9 @@ impl Service {
 
     /// Tells that a user came or went: as soon as the store can be read, if it is true still.
     async fn announce(&self, user: &UserId, online: bool, at: Timestamp) {
+        if online {
+            self.webhooks.note(Kind::UserOnline, || Happened::user_online(user, at));
+        }
         let began = Instant::now();
         let watchers = loop {
             match self.watchers(user).await {

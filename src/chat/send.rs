@@ -16,6 +16,7 @@ use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
 use crate::trace;
+use crate::webhook::{Event as Happened, Kind};
 use crate::wire;
 
 /// What a client wants to send.
@@ -211,6 +212,7 @@ impl Service {
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
         #[cfg(mutants)]
         crate::mutants::arrived(message);
+        self.webhooks.note(Kind::MessageSent, || Happened::message_sent(message));
         self.hand_on(Sent::committed(message));
         self.publish_message(message).await;
     }

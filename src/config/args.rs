@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
 use super::load::LoadArgs;
+use super::webhook::WebhookArgs;
 
 /// A messaging service that a product embeds: chats, ticks, unread counts and presence over
 /// gRPC and gRPC-Web.
@@ -134,6 +135,10 @@ pub struct ServeArgs {
     /// How long what takes.
     #[command(flatten)]
     pub times: TimeArgs,
+
+    /// Who is told what happened.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
 }
 
 /// Whose tokens are taken: at least one kind of key, but for development.

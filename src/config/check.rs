@@ -66,6 +66,7 @@ impl Config {
             times: times(&args.times)?,
             max_group_members: members(args.max_group_members)?,
             max_messages: (args.rate_limits == Switch::On).then_some(args.max_messages),
+            webhooks: args.webhooks.check()?,
             connections: connections(args)?,
             warnings,
         })

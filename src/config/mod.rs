@@ -16,6 +16,7 @@ mod operator;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod webhook;
 
 pub use args::{Cli, Command, LogFormat, LogLevel, Switch};
 pub(crate) use check::is_loopback_origin;
@@ -59,6 +60,8 @@ pub struct Config {
     pub max_group_members: u32,
     /// Messages a user may send in 10 s; `None`: any number.
     pub max_messages: Option<std::num::NonZeroU32>,
+    /// Where to tell what happened.
+    pub webhooks: Option<crate::webhook::Options>,
     /// How many connections there may be.
     pub connections: Connections,
     /// What is right but worth a word in the log.

@@ -224,6 +224,14 @@ labels! {
         Unknown = "unknown",
     }
 
+    /// What came of an attempt to tell something by a webhook.
+    Hook("outcome") {
+        Delivered = "delivered",
+        Failed = "failed",
+        GivenUp = "given_up",
+        Dropped = "dropped",
+    }
+
     /// By what a loss on the bus was noticed.
     Gap("cause") {
         Number = "number",

@@ -18,6 +18,7 @@ use crate::rpc::Door;
 use crate::session::{Sessions, Times};
 use crate::store::{self, Measured, Store};
 use crate::vital::{Crash, Vital};
+use crate::webhook::Webhooks;
 
 /// How often the store is asked whether it is there.
 const STORE_ASKED_EVERY: Duration = Duration::from_secs(5);
@@ -42,6 +43,9 @@ pub enum StartError {
     /// The bus cannot be opened.
     #[error(transparent)]
     Bus(#[from] bus::OpenError),
+    /// Nothing can be sent by HTTP.
+    #[error("webhooks cannot be sent: {0}")]
+    Webhooks(reqwest::Error),
     /// The store was opened, and then did not answer.
     #[error("the store does not answer: {0}")]
     Away(#[from] store::StoreError),
@@ -80,9 +84,18 @@ impl Node {
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,
         };
+        let webhooks = match &config.webhooks {
+            None => Webhooks::off(),
+            Some(options) => {
+                let with = (Arc::clone(&store), Arc::clone(&clock));
+                Webhooks::start(options.clone(), with, bus.node().clone(), &vital)
+                    .map_err(StartError::Webhooks)?
+            }
+        };
         let backends = (Arc::clone(&store), Arc::clone(&bus));
+        let given = (settings, webhooks);
         let service =
-            Service::start(backends.0, backends.1, Arc::clone(&clock), settings, &vital).await?;
+            Service::start(backends.0, backends.1, Arc::clone(&clock), given, &vital).await?;
         let times = Times {
             heartbeat: config.times.heartbeat,
             heartbeat_timeout: config.times.heartbeat_timeout,

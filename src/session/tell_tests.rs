@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::model::{DeviceId, SessionId, UserId};
 use crate::trace::{Trace, TraceId};
 use crate::vital::Vital;
+use crate::webhook::Webhooks;
 use crate::wire::EncodedFrame;
 
 const LONG: std::time::Duration = std::time::Duration::from_secs(60);
@@ -51,7 +52,10 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
         presence_lease: LONG,
         presence_grace: LONG,
     };
-    let service = Service::start(store, bus, Arc::clone(&clock), settings, &vital).await.unwrap();
+    let service =
+        Service::start(store, bus, Arc::clone(&clock), (settings, Webhooks::off()), &vital)
+            .await
+            .unwrap();
     let who = Who {
         user: UserId::new("alice"),
         session: place.session,

@@ -1,5 +1,7 @@
 //! What the product's own services may do: tokens of scope `adda.service`, on both pairs.
 
+mod webhooks;
+
 use std::time::Duration;
 
 use adda::auth::Signer;
