@@ -53,8 +53,8 @@ pub mod view;
 pub struct Settings {
     /// Members of a group.
     pub max_group_members: u32,
-    /// Messages a user may send in 10 s; `None`: any number.
-    pub max_messages: Option<std::num::NonZeroU32>,
+    /// What a user may do how often.
+    pub rates: rate::UserLimits,
     /// How long a resume token is good.
     pub resume_window: Duration,
     /// How long a place in presence stays without being renewed.
@@ -78,7 +78,7 @@ pub struct Service {
     typing: typing::Typing,
     profiles: profile::Profiles,
     orders: inbox::Orders,
-    rate: rate::Rate,
+    pub(crate) rates: rate::UserRates,
     revoked: revoke::Revoked,
     calls: calls::Calls,
     deafness: relay::Deafness,
@@ -113,7 +113,7 @@ impl Service {
             feeds: feed::Feeds::default(),
             profiles: profile::Profiles::default(),
             orders: inbox::orders(),
-            rate: rate::Rate::new(settings.max_messages),
+            rates: rate::UserRates::new(settings.rates),
             calls: calls::Calls::default(),
             revoked,
             deafness: relay::Deafness::default(),

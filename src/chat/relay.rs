@@ -155,7 +155,7 @@ impl Service {
                 () = self.deafness.hearing.notified() => self.renew_leases().await,
                 _ = again.tick() => {
                     self.feeds.sweep();
-                    self.rate.sweep();
+                    self.rates.sweep();
                     if self.leases.are_unsure() && !self.bus.is_deaf() {
                         self.renew_leases().await;
                     }

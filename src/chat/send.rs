@@ -68,7 +68,7 @@ impl Service {
     /// Checks a send and hands it to the store. Of two calls for one chat, one awaited after the
     /// other, the first gets the lower `seq`. Who is told hears of it after the outcome is sent.
     pub async fn submit(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<Submitted> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let chat = chat_id(&draft.chat_id)?;
         text::client_id("client_message_id", &draft.client_message_id)?;
         let Some(checked) = self.check(user, chat, draft).await? else {

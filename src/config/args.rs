@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
+use super::limits::LimitArgs;
 use super::load::LoadArgs;
 use super::webhook::WebhookArgs;
 
@@ -135,6 +136,10 @@ pub struct ServeArgs {
     /// How long what takes.
     #[command(flatten)]
     pub times: TimeArgs,
+
+    /// How much may be asked.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 
     /// Who is told what happened.
     #[command(flatten)]

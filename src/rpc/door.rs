@@ -35,6 +35,13 @@ impl Door {
         let trace = Trace::of(request.extensions());
         let id = trace.id();
         let caller = self.signed_in(request).and_then(|caller| acting(caller, request));
+        let caller = caller.and_then(|caller| {
+            // What services do for a user is not what the user does.
+            if caller.scopes.iter().all(|scope| scope != SERVICE_SCOPE) {
+                self.service.rates.call(&caller.user)?;
+            }
+            Ok(caller)
+        });
         let caller = caller.map_err(|error| wire::status(&error, id))?;
         let (name, picture) = (caller.name.as_deref(), caller.picture.as_deref());
         self.service.meet(&caller.user, name, picture, caller.issued_at).await;
@@ -77,7 +84,7 @@ fn acting<T>(caller: Caller, request: &Request<T>) -> Result<Caller> {
         .ok_or_else(|| Error::field(ON_BEHALF_OF, "one user, 1 to 64 of A-Z a-z 0-9 _ . : @ -"))?;
     audit(&caller.user, Some(&user), request);
     // What the token says of names is of the service, not of the user.
-    Ok(Caller { user, name: None, picture: None, scopes: Vec::new(), ..caller })
+    Ok(Caller { user, name: None, picture: None, ..caller })
 }
 
 fn check_scope(caller: &Caller) -> Result<()> {

@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Bound, Edge, Readiness, Running, all_routes, bind};
 use crate::auth::Verifier;
 use crate::bus::{self, Bus, BusOptions};
+use crate::chat::rate::UserLimits;
 use crate::chat::{Service, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, Refused};
@@ -79,7 +80,11 @@ impl Node {
         let bus = bus::open(options, Arc::clone(&clock), &vital).await?;
         let settings = Settings {
             max_group_members: config.max_group_members,
-            max_messages: config.max_messages,
+            rates: UserLimits {
+                messages: config.rates.map(|rates| rates.messages),
+                calls: config.rates.map(|rates| rates.calls),
+                streams: config.rates.map(|rates| rates.streams),
+            },
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,

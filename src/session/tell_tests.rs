@@ -10,6 +10,7 @@ use crate::auth::Verifier;
 use crate::bus::{self, BusOptions, Place};
 use crate::chat::hub::{Listener, Who};
 use crate::chat::position::Position;
+use crate::chat::rate::UserLimits;
 use crate::chat::replay::{Lacks, Opening};
 use crate::chat::send::Draft;
 use crate::chat::{Service, Settings};
@@ -47,7 +48,7 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
     };
     let settings = Settings {
         max_group_members: 10,
-        max_messages: None,
+        rates: UserLimits::default(),
         resume_window: LONG,
         presence_lease: LONG,
         presence_grace: LONG,
