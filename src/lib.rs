@@ -7,6 +7,8 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+#[cfg(fuzzing)]
+pub mod fuzz;
 pub mod load;
 pub mod logging;
 pub mod metrics;
