@@ -13,6 +13,7 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId};
 use crate::proto;
 use crate::store::{Created, NewChat, NewMessage, Span};
+use crate::webhook::{Event as Happened, Kind};
 
 /// What a client wants to make.
 #[derive(Clone, Debug)]
@@ -208,6 +209,10 @@ impl Service {
     /// A group begins with its note, which all members hear; a direct chat is told to its maker
     /// alone until something is written.
     async fn tell_of_chat(self: &Arc<Self>, user: &UserId, chat: &Chat) -> Result<()> {
+        let members = self.store.members(chat.id).await?;
+        let members: Vec<UserId> = members.into_iter().map(|member| member.user).collect();
+        self.webhooks
+            .note(Kind::ChatUpdated, || Happened::chat_updated(chat, &members, self.clock.now()));
         match chat.kind {
             ChatKind::Direct => {
                 let event = self.chat_updated_event(chat).await?;

@@ -8,6 +8,8 @@ pub const MAX_TEXT_BYTES: usize = 8 * 1024;
 pub const MAX_COMBINING_MARKS: usize = 30;
 /// Characters of a title. `FIELD_INVALID`.
 pub const MAX_TITLE_CHARS: usize = 128;
+/// Bytes of the URL of a picture. `FIELD_INVALID`.
+pub const MAX_AVATAR_BYTES: usize = 2_048;
 /// Characters of an id that a client chooses. `FIELD_INVALID`.
 pub const MAX_CLIENT_ID_CHARS: usize = 64;
 /// Characters of a search of the inbox. `FIELD_INVALID`.
@@ -135,5 +137,11 @@ pub const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
 /// Bytes of a resume token that is looked at; a longer one is a GAP.
 pub const MAX_RESUME_TOKEN: usize = 32 * 1024;
+/// A node reads who was signed out this often, whatever the bus told it.
+pub const REVOCATIONS_READ_EVERY: Duration = Duration::from_secs(10);
+/// So many of them at once.
+pub const REVOCATIONS_PAGE: u32 = 1_000;
+/// Users of one call of a service that tells of them. `FIELD_INVALID`.
+pub const MAX_UPSERTED_USERS: usize = 1_000;
 /// Characters of a `client` in Hello. `FIELD_INVALID`.
 pub const MAX_CLIENT_NAME_CHARS: usize = 128;

@@ -158,7 +158,7 @@ impl Service {
                 () = self.deafness.hearing.notified() => self.renew_leases().await,
                 _ = again.tick() => {
                     self.feeds.sweep();
-                    self.rate.sweep();
+                    self.rates.sweep();
                     if self.leases.are_unsure() && !self.bus.is_deaf() {
                         self.renew_leases().await;
                     }
@@ -251,6 +251,7 @@ impl Service {
             Some(Body::Answer(answer)) => self.calls.answered(&answer),
             Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, changed),
             Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
+            Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
             None => tracing::debug!(%from, "an envelope of a newer version"),
         }
     }
@@ -277,5 +278,6 @@ fn kind(body: &node::envelope::Body) -> Envelope {
         Body::Answer(_) => Envelope::Answer,
         Body::ReserveChanged(_) => Envelope::ReserveChanged,
         Body::ReserveForgotten(_) => Envelope::ReserveForgotten,
+        Body::Revoked(_) => Envelope::Revoked,
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http::{StatusCode, Version};
@@ -26,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::{ServiceBuilder, ServiceExt};
+
+use address::Addresses;
 
 use crate::auth::{AuthLayer, Signer, Verifier};
 use crate::clock::Clock;
@@ -41,12 +44,16 @@ use crate::rpc::generated::user_service_server::{UserService, UserServiceServer}
 use crate::vital::Vital;
 
 mod accept;
+mod address;
 mod admin;
 mod drain;
 mod health;
 mod http_routes;
 mod node;
 mod origin;
+
+/// How often addresses that have been quiet are forgotten.
+const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub use health::Readiness;
 pub use node::{Node, StartError};
@@ -124,6 +131,7 @@ impl Bound {
             tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.0).into()),
             app: app(config, edge, routes),
             limits: config.connections,
+            proxies: config.proxies.clone(),
             counted: true,
             drain: config.times.drain_timeout,
             stop,
@@ -176,7 +184,18 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
     };
     let signer = if config.dev { Signer::of(&config.tokens) } else { None };
     let app = http_routes::router(readiness, signer, clock).fallback(fallback);
-    origin::guard(app, config)
+    let addresses = Arc::new(Addresses::new(config));
+    vital.spawn("addresses", sweep(Arc::clone(&addresses)));
+    origin::guard(app.layer(from_fn_with_state(addresses, address::bounded)), config)
+}
+
+/// Forgets addresses that have been quiet, now and then.
+async fn sweep(addresses: Arc<Addresses>) {
+    let mut again = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        again.tick().await;
+        addresses.sweep();
+    }
 }
 
 fn is_grpc(request: &Request) -> bool {

@@ -135,6 +135,7 @@ impl Sessions {
             return Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"));
         }
         let (who, background, token) = self.who(&caller, hello)?;
+        self.service.rates.stream(&who.user)?;
         let before = self.service.places(&who.user).await;
         let mut entered = match self.admit(who, background, &before)? {
             Admitted::Enters(entered) => entered,

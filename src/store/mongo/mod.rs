@@ -21,6 +21,7 @@ mod files;
 mod flush;
 mod gather;
 mod groups;
+mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
@@ -30,6 +31,7 @@ mod reads;
 mod receipts;
 mod schema;
 mod search;
+mod services;
 mod users;
 mod write;
 

@@ -12,7 +12,7 @@ use mongodb::options::{
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
-use super::super::{Result, StoreError};
+use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError};
 use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
@@ -50,6 +50,12 @@ pub(super) struct Db {
     pub(super) reserves: Collection<ReserveDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
+    /// By user id: when the user was signed out.
+    pub(super) revocations: Collection<Document>,
+    /// By queue and id; without `due_at` once done.
+    pub(super) jobs: Collection<Document>,
+    /// By name.
+    pub(super) turns: Collection<Document>,
 }
 
 impl Db {
@@ -90,6 +96,9 @@ impl Db {
             users: database.collection("users"),
             reserves: database.collection("reserves"),
             keys: database.collection("keys"),
+            revocations: database.collection("revocations"),
+            jobs: database.collection("jobs"),
+            turns: database.collection("turns"),
             database,
             client,
         };
@@ -128,6 +137,18 @@ impl Db {
         members.map_err(|error| failure(&error))?;
         let hidden = self.hidden.create_indexes(hidden).await;
         hidden.map_err(|error| failure(&error))?;
+        // mongod itself takes out what is too old.
+        let kept = IndexOptions::builder().expire_after(REVOCATIONS_KEPT).build();
+        let revocations = self.revocations.create_index(index(doc! { "at": 1 }, kept)).await;
+        revocations.map_err(|error| failure(&error))?;
+        let waiting = doc! { "due_at": { "$exists": true } };
+        let waiting = IndexOptions::builder().partial_filter_expression(waiting).build();
+        let remembered = IndexOptions::builder().expire_after(JOBS_REMEMBERED).build();
+        let jobs = [
+            index(doc! { "queue": 1, "due_at": 1, "_id": 1 }, waiting),
+            index(doc! { "done_at": 1 }, remembered),
+        ];
+        self.jobs.create_indexes(jobs).await.map_err(|error| failure(&error))?;
         Ok(())
     }
 

@@ -30,6 +30,7 @@ mod content;
 mod failure;
 mod files;
 mod groups;
+mod jobs;
 pub(super) mod limit;
 mod log;
 mod people;
@@ -39,6 +40,7 @@ mod receipts;
 mod rows;
 mod schema;
 mod search;
+mod services;
 mod users;
 mod writer;
 

@@ -116,6 +116,31 @@ CREATE TABLE blocks (
   PRIMARY KEY (user_id, other_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_revision ON blocks (user_id, revision);
+CREATE TABLE jobs (
+  queue    TEXT    NOT NULL,
+  id       TEXT    NOT NULL,
+  body     BLOB    NOT NULL,
+  attempts INTEGER NOT NULL,
+  noted_at INTEGER NOT NULL,
+  due_at   INTEGER,
+  done_at  INTEGER,
+  PRIMARY KEY (queue, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_due ON jobs (queue, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX jobs_done ON jobs (done_at) WHERE done_at IS NOT NULL;
+
+CREATE TABLE turns (
+  name   TEXT    NOT NULL PRIMARY KEY,
+  holder TEXT    NOT NULL,
+  until  INTEGER NOT NULL,
+  at     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revocations (
+  user_id TEXT    NOT NULL PRIMARY KEY,
+  at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revocations_at ON revocations (at);
 
 CREATE TABLE keys (
   use TEXT    NOT NULL,
