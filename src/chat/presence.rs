@@ -208,7 +208,10 @@ impl Service {
     async fn announce(&self, user: &UserId, online: bool, at: Timestamp) {
         let began = Instant::now();
         let watchers = loop {
-            match self.watchers(user).await {
+            let Ok(turn) = self.announcing.acquire().await else { return };
+            let watchers = self.watchers(user).await;
+            drop(turn);
+            match watchers {
                 Ok(watchers) => break watchers,
                 Err(error) if began.elapsed() < TELL_WITHIN => {
                     tracing::debug!(%user, %error, "presence is told later");
