@@ -17,7 +17,8 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// Ids are 16 bytes, times are milliseconds, sets of seqs are a prefix and runs (two 32-bit
 /// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
 /// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
-/// The text stands last, so that what counts and compares need not read past it.
+/// The text stands last, so that what counts and compares need not read past it. Messages lie by
+/// chat and `seq`: a page of history is a few pages of the file, however many chats talk at once.
 const TABLES: &str = "
 CREATE TABLE messages (
   chat_id           BLOB    NOT NULL,
@@ -34,9 +35,9 @@ CREATE TABLE messages (
   reply_id          BLOB,
   reply_seq         INTEGER,
   note              TEXT,
-  text              TEXT    NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX messages_place ON messages (chat_id, seq);
+  text              TEXT    NOT NULL,
+  PRIMARY KEY (chat_id, seq)
+) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX messages_repeat ON messages (chat_id, sender_id, client_message_id);
 CREATE UNIQUE INDEX messages_log ON messages (id);
 CREATE INDEX messages_changed ON messages (chat_id, changed_at, seq)
