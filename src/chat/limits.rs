@@ -47,6 +47,12 @@ pub const MAX_JOINED_CHATS: usize = 32;
 pub const MAX_COMMANDS_IN_FLIGHT: usize = 256;
 /// Live streams of one user, over all nodes. `TOO_MANY_SESSIONS`.
 pub const MAX_SESSIONS: usize = 20;
+/// Streams of a node that are being opened at once. The others wait their turn, up to the time
+/// limit of the call: thousands that come back together would else all ask the store at once, be
+/// answered too late, all of them, and ask again.
+pub const MAX_OPENING: usize = 512;
+/// Comings and goings whose watchers are looked up at once; the others wait.
+pub const MAX_ANNOUNCED: usize = 64;
 /// What a session may be told before its task has looked: a full one is a slow consumer.
 pub const SESSION_INBOX: usize = 1_024;
 /// Frames that wait for the network, and their bytes: beyond it typing and presence give way,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -102,6 +103,8 @@ pub struct Service {
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    /// One for each coming or going whose watchers are looked up.
+    announcing: Semaphore,
     look: presence::Look,
     /// Sessions that have ended, until it is told who went for good.
     pub(crate) departures: TaskTracker,
@@ -137,6 +140,7 @@ impl Service {
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            announcing: Semaphore::new(limits::MAX_ANNOUNCED),
             departures: TaskTracker::new(),
             look: presence::Look::default(),
             tasks: TaskTracker::new(),

@@ -200,7 +200,10 @@ impl Service {
         }
         let began = Instant::now();
         let watchers = loop {
-            match self.watchers(user).await {
+            let Ok(turn) = self.announcing.acquire().await else { return };
+            let watchers = self.watchers(user).await;
+            drop(turn);
+            match watchers {
                 Ok(watchers) => break watchers,
                 Err(error) if began.elapsed() < TELL_WITHIN => {
                     tracing::debug!(%user, %error, "presence is told later");

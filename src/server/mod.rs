@@ -20,7 +20,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http::{StatusCode, Version};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -84,9 +84,16 @@ pub struct Running {
     cut: CancellationToken,
 }
 
+/// Connections that wait to be taken, where the system allows as many: thousands may come at once.
+const CONNECTIONS_WAITING: u32 = 4_096;
+
 /// Takes the port.
-pub async fn bind(addr: SocketAddr) -> std::io::Result<Bound> {
-    let listener = TcpListener::bind(addr).await?;
+pub fn bind(addr: SocketAddr) -> std::io::Result<Bound> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Else a server that is started anew finds its port taken for a minute.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    let listener = socket.listen(CONNECTIONS_WAITING)?;
     let addr = listener.local_addr()?;
     Ok(Bound { listener, addr })
 }

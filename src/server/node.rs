@@ -71,7 +71,7 @@ impl Node {
     /// Opens what the configuration names, and serves.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let verifier = Arc::new(Verifier::open(&config.tokens, Arc::clone(&clock)).await?);
-        let (bound, admin) = ports(config).await?;
+        let (bound, admin) = ports(config)?;
         let vital = Vital::default();
         let store = store::open(config.store.expose(), Arc::clone(&clock), &vital).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store));
@@ -202,13 +202,10 @@ impl Node {
 }
 
 /// Takes the ports that clients and operators ask.
-async fn ports(config: &Config) -> Result<(Bound, Option<Bound>), StartError> {
-    let take = async |addr| bind(addr).await.map_err(|error| StartError::Listen(addr, error));
-    let admin = match config.admin_listen {
-        Some(addr) => Some(take(addr).await?),
-        None => None,
-    };
-    Ok((take(config.listen).await?, admin))
+fn ports(config: &Config) -> Result<(Bound, Option<Bound>), StartError> {
+    let take = |addr| bind(addr).map_err(|error| StartError::Listen(addr, error));
+    let admin = config.admin_listen.map(take).transpose()?;
+    Ok((take(config.listen)?, admin))
 }
 
 /// Keeps readiness true.

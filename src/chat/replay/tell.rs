@@ -12,8 +12,11 @@ use crate::chat::view::shown_to;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, Member, Message, Seq, SeqSet, UserId};
 use crate::proto;
-use crate::store::Span;
+use crate::store::{self, Span};
 use crate::wire::{self, Told};
+
+/// So few messages are asked for by their places: a store may read those of many streams together.
+const FEW: Seq = 16;
 
 impl Service {
     /// Reads what is lacking and hands it over, in the order in which it is to be told. Ends
@@ -83,9 +86,7 @@ impl Service {
             }
         }
         while after < missing.to {
-            let limit = PAGE.min(missing.to - after);
-            let span = Span::After(after);
-            let page = self.store.history(missing.chat, span, 1, limit).await.map_err(some)?;
+            let page = self.page_of(missing, after).await.map_err(some)?;
             if page.is_empty() {
                 return Ok(());
             }
@@ -98,6 +99,18 @@ impl Service {
             }
         }
         Ok(())
+    }
+
+    /// What comes next, in order.
+    async fn page_of(&self, missing: Missing, after: Seq) -> store::Result<Vec<Message>> {
+        let (chat, left) = (missing.chat, missing.to - after);
+        if left > FEW {
+            return self.store.history(chat, Span::After(after), 1, PAGE.min(left)).await;
+        }
+        let places: Vec<_> = (after + 1..=missing.to).map(|seq| (chat, seq)).collect();
+        let mut page = self.store.messages(&places).await?;
+        page.sort_unstable_by_key(|message| message.seq);
+        Ok(page)
     }
 
     /// A member's receipts as they stand, as far as `user` may see them.

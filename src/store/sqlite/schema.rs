@@ -17,13 +17,14 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// Ids are 16 bytes, times are milliseconds, sets of seqs are a prefix and runs (two 32-bit
 /// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
 /// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
-/// The text stands last, so that what counts and compares need not read past it. `num` is the
-/// order of storing, and the row in `found_by`; what is there of a message is split by us: the
-/// tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between. A
-/// block that was taken back stays for a while, no more `blocked`.
+/// The text stands last, so that what counts and compares need not read past it. Messages lie by
+/// chat and `seq`: a page of history is a few pages of the file, however many chats talk at once.
+/// `num` is the order of storing, and the row in `found_by`; what is there of a message is split by
+/// us: the tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between.
+/// A block that was taken back stays for a while, no more `blocked`.
 const TABLES: &str = "
 CREATE TABLE messages (
-  num               INTEGER PRIMARY KEY,
+  num               INTEGER NOT NULL,
   chat_id           BLOB    NOT NULL,
   seq               INTEGER NOT NULL,
   id                BLOB    NOT NULL,
@@ -40,9 +41,10 @@ CREATE TABLE messages (
   note              TEXT,
   mentions          TEXT    NOT NULL,
   reactions         TEXT,
-  text              TEXT    NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX messages_place ON messages (chat_id, seq);
+  text              TEXT    NOT NULL,
+  PRIMARY KEY (chat_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX messages_num ON messages (num);
 CREATE UNIQUE INDEX messages_repeat ON messages (chat_id, sender_id, client_message_id);
 CREATE UNIQUE INDEX messages_log ON messages (id);
 CREATE INDEX messages_changed ON messages (chat_id, changed_at, seq)

@@ -47,7 +47,7 @@ fn revocations(db: &Connection, since: Timestamp, limit: u32) -> rusqlite::Resul
     .collect()
 }
 
-/// Messages are never taken out, so the highest row tells how many there are; a `count(*)` would
+/// Messages are never taken out, so the highest number tells how many there are; a `count(*)` would
 /// read them all.
 fn counts(db: &Connection) -> rusqlite::Result<Counts> {
     let one = |sql: &str| -> rusqlite::Result<u64> {
@@ -57,6 +57,6 @@ fn counts(db: &Connection) -> rusqlite::Result<Counts> {
     Ok(Counts {
         users: one("SELECT count(*) FROM users")?,
         chats: one("SELECT count(*) FROM chats")?,
-        messages: one("SELECT coalesce(max(rowid), 0) FROM messages")?,
+        messages: one("SELECT coalesce(max(num), 0) FROM messages")?,
     })
 }
