@@ -13,6 +13,7 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId};
 use crate::proto;
 use crate::store::{Created, NewChat, NewMessage, Span};
+use crate::webhook::{Event as Happened, Kind};
 
 /// What a client wants to make.
 #[derive(Clone, Debug)]
@@ -133,6 +134,8 @@ impl Service {
             content_hash: self.sealer.content_hash(&[b"group-created"]),
             text: format!("{by} made the group"),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: Some(SystemNote {
                 kind: NoteKind::GroupCreated,
                 actor: Some(by.clone()),
@@ -206,6 +209,10 @@ impl Service {
     /// A group begins with its note, which all members hear; a direct chat is told to its maker
     /// alone until something is written.
     async fn tell_of_chat(self: &Arc<Self>, user: &UserId, chat: &Chat) -> Result<()> {
+        let members = self.store.members(chat.id).await?;
+        let members: Vec<UserId> = members.into_iter().map(|member| member.user).collect();
+        self.webhooks
+            .note(Kind::ChatUpdated, || Happened::chat_updated(chat, &members, self.clock.now()));
         match chat.kind {
             ChatKind::Direct => {
                 let event = self.chat_updated_event(chat).await?;

@@ -23,6 +23,8 @@ pub enum Purpose<'a> {
     History(crate::model::ChatId),
     /// A page of the users one has blocked.
     Blocks,
+    /// A page of what was found for this question.
+    Search(&'a [u8]),
     /// Resuming a stream.
     Resume,
 }
@@ -108,6 +110,11 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(chat.0.as_bytes());
         }
         Purpose::Blocks => mac.update(b"blocks"),
+        Purpose::Search(question) => {
+            mac.update(b"search");
+            mac.update(&(question.len() as u64).to_be_bytes());
+            mac.update(question);
+        }
         Purpose::Resume => mac.update(b"resume"),
     }
     mac.update(body);
