@@ -43,8 +43,10 @@ impl Service {
         let text = text::message_text(&draft.text)?;
         let mentions = mentions::read(&draft.mentions, &text)?;
         let same = message.text == text && message.mentions == mentions;
+        let under_way = self.reserves.send_begins();
         if !same {
             self.check_window(&message)?;
+            self.check_reaches(user, &chat).await?;
             let roster = self.rosters.get(chat.id).await?.ok_or_else(Error::chat_not_found)?;
             self.with_seats(roster, &mentions).await?;
         }
@@ -52,6 +54,7 @@ impl Service {
         let edit = Edit { chat: chat.id, id: message.id, text, mentions, words };
         let store = Arc::clone(&self.store);
         let write = async move {
+            let _under_way = under_way;
             let edited = store.edit_message(edit).await?.ok_or_else(Error::message_not_found)?;
             check_changeable(&edited)?;
             Ok(edited)

@@ -26,8 +26,13 @@ impl Service {
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         let emoji = emoji(raw)?;
         check_changeable(&message)?;
+        let under_way = self.reserves.send_begins();
+        if !message.has_reaction(user, &emoji) {
+            self.check_reaches(user, &chat).await?;
+        }
         let (store, by, of) = (Arc::clone(&self.store), user.clone(), chat.id);
         let write = async move {
+            let _under_way = under_way;
             let reacted = store.react(of, message.id, &by, &emoji).await?;
             let reacted = reacted.ok_or_else(Error::message_not_found)?;
             check_changeable(&reacted)?;

@@ -20,8 +20,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::Service;
 use super::limits::{RESERVE_AGE, RESERVES};
 use super::roster::Roster;
-use crate::error::Result;
-use crate::model::{ChatId, Member, Reserve, SeqSet, UserId};
+use crate::error::{Error, Result};
+use crate::model::{Chat, ChatId, ChatKind, Member, Reserve, SeqSet, UserId};
 use crate::store;
 
 mod again;
@@ -193,6 +193,15 @@ impl Service {
             Some(other) => Ok(self.between_two(user, other).await?.blocked),
             None => Ok(false),
         }
+    }
+
+    /// Refuses what would reach the other member of a direct chat in spite of a block.
+    pub(super) async fn check_reaches(&self, user: &UserId, chat: &Chat) -> Result<()> {
+        if chat.kind != ChatKind::Direct {
+            return Ok(());
+        }
+        let roster = self.rosters.get(chat.id).await?.ok_or_else(Error::chat_not_found)?;
+        if self.is_cut(user, &roster).await? { Err(Error::blocked()) } else { Ok(()) }
     }
 
     /// Takes from the other members of direct chats what `user` is not shown of their receipts.
