@@ -20,7 +20,7 @@ impl Service {
         chat_id: &str,
         message_id: &str,
     ) -> Result<proto::Message> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let visible = self.visible(user, chat_id, message_id).await?;
         self.check_may_delete(user, &visible).await?;
         let (chat, id) = (visible.chat, visible.message.id);
@@ -60,7 +60,7 @@ impl Service {
         chat_id: &str,
         message_id: &str,
     ) -> Result<proto::Message> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         if message.sender.as_ref() != Some(user) {
             // Read before it is hidden: whatever ends this half-way, no count is too high.

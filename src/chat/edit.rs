@@ -33,7 +33,7 @@ impl Service {
         user: &UserId,
         draft: EditDraft,
     ) -> Result<proto::Message> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let visible = self.visible(user, &draft.chat_id, &draft.message_id).await?;
         let Visible { chat, message, .. } = visible;
         check_changeable(&message)?;

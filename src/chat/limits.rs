@@ -8,6 +8,8 @@ pub const MAX_TEXT_BYTES: usize = 8 * 1024;
 pub const MAX_COMBINING_MARKS: usize = 30;
 /// Characters of a title. `FIELD_INVALID`.
 pub const MAX_TITLE_CHARS: usize = 128;
+/// Bytes of the URL of a picture. `FIELD_INVALID`.
+pub const MAX_AVATAR_BYTES: usize = 2_048;
 /// Characters of an id that a client chooses. `FIELD_INVALID`.
 pub const MAX_CLIENT_ID_CHARS: usize = 64;
 /// Characters of a search of the inbox. `FIELD_INVALID`.
@@ -45,6 +47,12 @@ pub const MAX_JOINED_CHATS: usize = 32;
 pub const MAX_COMMANDS_IN_FLIGHT: usize = 256;
 /// Live streams of one user, over all nodes. `TOO_MANY_SESSIONS`.
 pub const MAX_SESSIONS: usize = 20;
+/// Streams of a node that are being opened at once. The others wait their turn, up to the time
+/// limit of the call: thousands that come back together would else all ask the store at once, be
+/// answered too late, all of them, and ask again.
+pub const MAX_OPENING: usize = 512;
+/// Comings and goings whose watchers are looked up at once; the others wait.
+pub const MAX_ANNOUNCED: usize = 64;
 /// What a session may be told before its task has looked: a full one is a slow consumer.
 pub const SESSION_INBOX: usize = 1_024;
 /// Frames that wait for the network, and their bytes: beyond it typing and presence give way,
@@ -101,6 +109,28 @@ pub const TYPING_QUEUE: usize = 8_192;
 pub const MAX_WATCHED: usize = 200;
 /// How often the presence of users on silent nodes is read again.
 pub const PRESENCE_SWEEP: Duration = Duration::from_secs(10);
+/// Users whom one user has blocked: more than anyone keeps in mind. `TOO_MANY_BLOCKS`.
+pub const MAX_BLOCKS: u32 = 1_000;
+/// Blocks that are remembered of all users together, each user counting as four: some 100 MB.
+pub const RESERVES: u64 = 2_000_000;
+/// What a user keeps from others is remembered no longer than this, whatever is heard.
+pub const RESERVE_AGE: Duration = Duration::from_secs(60);
+/// How long a change of it waits for the other nodes: longer than one that was not told of it takes
+/// to notice that it is deaf (4 s).
+pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Users that one call may ask about. `FIELD_INVALID`.
+pub const MAX_USERS_ASKED: usize = 100;
+/// Users who are told of one's new name, smaller chats first; others learn it when they next look.
+pub const PROFILE_TOLD_TO: usize = 5_000;
+/// Users whose names are told in one step; the steps come one after the other.
+pub const PROFILE_STEP: usize = 256;
+/// A user's names are told no more often than this; the last one always is.
+pub const PROFILE_PAUSE: Duration = Duration::from_secs(10);
+/// Users with new names of which one node tells at once, and who may wait or pause; of more nobody
+/// is told.
+pub const PROFILES_AT_ONCE: usize = 4;
+/// See [`PROFILES_AT_ONCE`].
+pub const PROFILES_WAITING: usize = 10_000;
 /// How long a stream may take to say Hello. `TIMED_OUT`.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long presence may take before a stream opens without it.
@@ -113,5 +143,11 @@ pub const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
 /// Bytes of a resume token that is looked at; a longer one is a GAP.
 pub const MAX_RESUME_TOKEN: usize = 32 * 1024;
+/// A node reads who was signed out this often, whatever the bus told it.
+pub const REVOCATIONS_READ_EVERY: Duration = Duration::from_secs(10);
+/// So many of them at once.
+pub const REVOCATIONS_PAGE: u32 = 1_000;
+/// Users of one call of a service that tells of them. `FIELD_INVALID`.
+pub const MAX_UPSERTED_USERS: usize = 1_000;
 /// Characters of a `client` in Hello. `FIELD_INVALID`.
 pub const MAX_CLIENT_NAME_CHARS: usize = 128;

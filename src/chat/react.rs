@@ -22,7 +22,7 @@ impl Service {
         message_id: &str,
         raw: &str,
     ) -> Result<proto::Message> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         let emoji = emoji(raw)?;
         check_changeable(&message)?;
@@ -52,7 +52,7 @@ impl Service {
         message_id: &str,
         raw: &str,
     ) -> Result<proto::Message> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         let emoji = emoji(raw)?;
         check_changeable(&message)?;

@@ -19,7 +19,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
 use crate::proto;
-use crate::store::{self, ChangeCursor, Head, Hidden, Span};
+use crate::store::{self, Block, ChangeCursor, Head, Hidden, Span};
 use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
@@ -77,6 +77,7 @@ pub struct Lacks {
     hidden: Vec<Hidden>,
     receipts: Vec<Member>,
     left: Vec<Member>,
+    blocks: Vec<Block>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +96,7 @@ impl Lacks {
             && self.hidden.is_empty()
             && self.receipts.is_empty()
             && self.left.is_empty()
+            && self.blocks.is_empty()
     }
 }
 
@@ -311,10 +313,11 @@ impl Service {
         let ids: Vec<ChatId> = standing.chats.keys().copied().collect();
         let cursor = ChangeCursor { at: since, seq: 0 };
         let small = standing.with_receipts();
-        let (chats, changed, receipts, hidden) = tokio::try_join!(
+        let (chats, changed, receipts, blocks, hidden) = tokio::try_join!(
             self.store.changed_chats(&ids, since),
             self.changed_messages(&ids, cursor),
             self.store.changed_receipts(&small, since, limit),
+            self.store.changed_blocks(user, since),
             self.store.hidden_since(user, since, limit),
         )?;
         let Some(changed) = changed else { return Ok(false) };
@@ -338,6 +341,7 @@ impl Service {
         lacks.hidden = hidden;
         lacks.hidden.retain(|hidden| is_told(hidden.chat, hidden.seq));
         lacks.receipts = receipts;
+        lacks.blocks = blocks;
         lacks.left = standing
             .left
             .iter()
@@ -348,7 +352,13 @@ impl Service {
             + lacks.changed.len()
             + lacks.hidden.len()
             + lacks.receipts.len()
-            + lacks.left.len();
-        Ok(count <= MAX_REPLAY_CHANGES)
+            + lacks.left.len()
+            + lacks.blocks.len();
+        if count > MAX_REPLAY_CHANGES {
+            return Ok(false);
+        }
+        let direct = |chat| standing.chats.get(&chat).is_some_and(|c| c.kind == ChatKind::Direct);
+        self.mask_some(user, &mut lacks.receipts, direct).await?;
+        Ok(true)
     }
 }

@@ -17,6 +17,7 @@ use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
 use crate::trace;
+use crate::webhook::{Event as Happened, Kind};
 use crate::wire;
 
 /// What a client wants to send.
@@ -70,9 +71,10 @@ impl Service {
     /// Checks a send and hands it to the store. Of two calls for one chat, one awaited after the
     /// other, the first gets the lower `seq`. Who is told hears of it after the outcome is sent.
     pub async fn submit(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<Submitted> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let chat = chat_id(&draft.chat_id)?;
         text::client_id("client_message_id", &draft.client_message_id)?;
+        let under_way = self.reserves.send_begins();
         let Some(checked) = self.check(user, chat, draft).await? else {
             return Err(Error::chat_not_found());
         };
@@ -93,13 +95,23 @@ impl Service {
             let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
             return Ok(Submitted { id, outcome });
         }
+        Ok(self.append_and_tell(new, Some(user.clone())))
+    }
+
+    /// Appends, answers, then tells, in a task of its own: a caller that goes away stops nothing.
+    /// The typing of `writer` ends with it.
+    pub(super) fn append_and_tell(
+        self: &Arc<Self>,
+        new: NewMessage,
+        writer: Option<UserId>,
+    ) -> Submitted {
         let (id, chat) = (new.id, new.chat);
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
-        let user = user.clone();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
+            drop(under_way);
             if matches!(appended, Err(AppendError::NotMember)) {
                 // The list this node held was out of date.
                 service.rosters.forget(chat);
@@ -111,11 +123,13 @@ impl Service {
             // A stream that went away needs no answer; the message is stored all the same.
             drop(answer.send(appended.map_err(Error::from)));
             if let Some(message) = message {
-                service.typing_ends(message.chat, &user);
+                if let Some(writer) = &writer {
+                    service.typing_ends(message.chat, writer);
+                }
                 trace::step("tell", service.tell_of_message(&message)).await;
             }
         }));
-        Ok(Submitted { id, outcome })
+        Submitted { id, outcome }
     }
 
     /// Sends and waits.
@@ -136,6 +150,13 @@ impl Service {
         let (Some(roster), Some(seat)) = (roster, seat) else {
             return self.known(user, chat, draft).await;
         };
+        if self.is_cut(user, &roster).await? {
+            // A repeat of what was stored once is answered as it was then.
+            return self
+                .known(user, chat, draft)
+                .await?
+                .map_or(Err(Error::blocked()), |k| Ok(Some(k)));
+        }
         let text = checked_content(&draft)?;
         let mentions = mentions::read(&draft.mentions, &text)?;
         let content_hash = self.content_hash(&text, &draft);
@@ -217,6 +238,7 @@ impl Service {
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
         #[cfg(mutants)]
         crate::mutants::arrived(message);
+        self.webhooks.note(Kind::MessageSent, || Happened::message_sent(message));
         self.hand_on(Sent::committed(message));
         self.publish_message(message).await;
     }

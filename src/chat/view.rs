@@ -68,10 +68,14 @@ impl Service {
     ) -> Result<Vec<proto::Message>> {
         let own = messages.iter().any(|message| message.sender.as_ref() == Some(user));
         let members = async {
+            let mut members = Vec::new();
             if own && chat.member_count as usize <= MAX_RECEIPT_MEMBERS {
-                return Ok(self.store.members(chat.id).await?);
+                members = self.store.members(chat.id).await?;
             }
-            Ok(Vec::new())
+            if chat.kind == ChatKind::Direct {
+                self.mask_pairs(user, &mut members).await?;
+            }
+            Ok(members)
         };
         let (members, hidden) = tokio::try_join!(members, self.hidden_of(user, messages))?;
         Ok(messages.iter().map(|message| show(user, message, &members, &hidden)).collect())
@@ -104,11 +108,12 @@ impl Service {
             .collect();
         let heads: Vec<(ChatId, Seq)> =
             rows.iter().filter_map(|row| row.head).map(|head| (head.chat, head.seq)).collect();
-        let (newest, pairs, hidden) = tokio::try_join!(
+        let (newest, mut pairs, hidden) = tokio::try_join!(
             self.store.messages(&heads),
             self.store.pairs(&direct),
             self.store.hidden(user, &heads),
         )?;
+        self.mask_pairs(user, &mut pairs).await?;
         let hidden = hidden.into_iter().collect();
         let newest: HashMap<ChatId, Message> =
             newest.into_iter().map(|message| (message.chat, message)).collect();

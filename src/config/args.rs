@@ -8,7 +8,9 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
+use super::limits::LimitArgs;
 use super::load::LoadArgs;
+use super::webhook::WebhookArgs;
 
 /// A messaging service that a product embeds: chats, ticks, unread counts and presence over
 /// gRPC and gRPC-Web.
@@ -139,6 +141,14 @@ pub struct ServeArgs {
     /// How long what takes.
     #[command(flatten)]
     pub times: TimeArgs,
+
+    /// How much may be asked.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Who is told what happened.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
 }
 
 /// Whose tokens are taken: at least one kind of key, but for development.
@@ -232,6 +242,10 @@ pub struct TokenArgs {
     /// The name others see: becomes `name`.
     #[arg(long, env = "ADDA_TOKEN_NAME", value_name = "NAME")]
     pub name: Option<String>,
+
+    /// Becomes `scope`: adda.service for a service of the product.
+    #[arg(long, env = "ADDA_TOKEN_SCOPE", value_name = "SCOPES")]
+    pub scope: Option<String>,
 
     /// How long it is good for.
     #[arg(long, env = "ADDA_TOKEN_TTL", value_name = "TIME", default_value = "24h", value_parser = time)]

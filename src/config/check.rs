@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{ChatArgs, ServeArgs, Switch, TimeArgs, TokenArgs, TokenKeys};
+use super::args::{ChatArgs, ServeArgs, TimeArgs, TokenArgs, TokenKeys};
+use super::limits::Rates;
 use super::tls::{Tls, TlsError};
 use super::{
     Config, Connections, DEV_SECRET, JwksSource, Log, Refused, Secret, Times, Tokens, Url, operator,
@@ -68,7 +69,9 @@ impl Config {
             log: Log { format: args.log, level: args.log_level },
             times: times(&args.times)?,
             max_group_members: members(args.max_group_members)?,
-            max_messages: (args.rate_limits == Switch::On).then_some(args.max_messages),
+            rates: Rates::of(args),
+            proxies: args.limits.trusted_proxy.clone(),
+            webhooks: args.webhooks.check()?,
             search: args.search == Switch::On,
             connections: connections(args)?,
             warnings,

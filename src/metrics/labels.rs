@@ -190,9 +190,29 @@ labels! {
         Mark = "mark",
         ChangedReceipts = "changed_receipts",
         CountUnread = "count_unread",
+        PutJobs = "put_jobs",
+        TakeJobs = "take_jobs",
+        FinishJobs = "finish_jobs",
+        PutOffJob = "put_off_job",
+        CountJobs = "count_jobs",
+        TakeTurn = "take_turn",
+        MoveTurn = "move_turn",
+        Revoke = "revoke",
+        Revocations = "revocations",
+        Counts = "counts",
         PutProfile = "put_profile",
         PutLastActive = "put_last_active",
         Users = "users",
+        Block = "block",
+        Unblock = "unblock",
+        Blocks = "blocks",
+        ChangedBlocks = "changed_blocks",
+        BlockedBetween = "blocked_between",
+        Reserves = "reserves",
+        PutPrivacy = "put_privacy",
+        Shared = "shared",
+        TouchReceipts = "touch_receipts",
+        FindChat = "find_chat",
         Now = "now",
     }
 
@@ -218,7 +238,18 @@ labels! {
         Opened = "opened",
         Call = "call",
         Answer = "answer",
+        ReserveChanged = "reserve_changed",
+        ReserveForgotten = "reserve_forgotten",
+        Revoked = "revoked",
         Unknown = "unknown",
+    }
+
+    /// What came of an attempt to tell something by a webhook.
+    Hook("outcome") {
+        Delivered = "delivered",
+        Failed = "failed",
+        GivenUp = "given_up",
+        Dropped = "dropped",
     }
 
     /// By what a loss on the bus was noticed.

@@ -35,7 +35,8 @@ pub struct NewMessage {
     pub chat: ChatId,
     /// Who; `None` for a system note, whose `client_message_id` is derived from what it tells.
     pub sender: Option<UserId>,
-    /// 1 to 64 characters; unique per (chat, sender) for the life of the message.
+    /// 1 to 64 characters, of a note up to 96; unique per (chat, sender) for the life of the
+    /// message.
     pub client_message_id: String,
     /// What a repeat is compared by.
     pub content_hash: [u8; 16],

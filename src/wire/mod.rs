@@ -133,6 +133,16 @@ pub fn chat(chat: &Chat) -> proto::Chat {
     }
 }
 
+/// A user as others see them; `None`: adda has not met this one.
+pub fn user(id: &UserId, user: Option<&User>) -> proto::User {
+    proto::User {
+        user_id: id.to_string(),
+        display_name: user.map(|user| user.display_name.clone()).unwrap_or_default(),
+        avatar_url: user.map(|user| user.avatar_url.clone()).unwrap_or_default(),
+        updated_at: user.and_then(|user| user.updated_at).map(timestamp),
+    }
+}
+
 /// A member without receipts.
 pub fn member(member: &Member, user: Option<&User>) -> proto::Member {
     let role = match member.role {

@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
+use crate::chat::block::block_updated;
 use crate::chat::delete::{deleted_event, hidden_event};
 use crate::chat::feed::frame_of;
 use crate::chat::view::shown_to;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, Member, Message, Seq, SeqSet, UserId};
 use crate::proto;
-use crate::store::Span;
+use crate::store::{self, Span};
 use crate::wire::{self, Told};
+
+/// So few messages are asked for by their places: a store may read those of many streams together.
+const FEW: Seq = 16;
 
 impl Service {
     /// Reads what is lacking and hands it over, in the order in which it is to be told. Ends
@@ -55,6 +59,9 @@ impl Service {
                 tell(to, Told::Change(wire::event_frame(event))).await?;
             }
         }
+        for block in &lacks.blocks {
+            tell(to, Told::Change(wire::event_frame(block_updated(block)))).await?;
+        }
         let left: Vec<ChatId> = lacks.left.iter().map(|place| place.chat).collect();
         let revisions = self.store.chats(&left).await.map_err(some)?;
         for chat in revisions {
@@ -79,9 +86,7 @@ impl Service {
             }
         }
         while after < missing.to {
-            let limit = PAGE.min(missing.to - after);
-            let span = Span::After(after);
-            let page = self.store.history(missing.chat, span, 1, limit).await.map_err(some)?;
+            let page = self.page_of(missing, after).await.map_err(some)?;
             if page.is_empty() {
                 return Ok(());
             }
@@ -96,8 +101,20 @@ impl Service {
         Ok(())
     }
 
-    /// A member's receipts as they stand.
-    async fn receipt_events(
+    /// What comes next, in order.
+    async fn page_of(&self, missing: Missing, after: Seq) -> store::Result<Vec<Message>> {
+        let (chat, left) = (missing.chat, missing.to - after);
+        if left > FEW {
+            return self.store.history(chat, Span::After(after), 1, PAGE.min(left)).await;
+        }
+        let places: Vec<_> = (after + 1..=missing.to).map(|seq| (chat, seq)).collect();
+        let mut page = self.store.messages(&places).await?;
+        page.sort_unstable_by_key(|message| message.seq);
+        Ok(page)
+    }
+
+    /// A member's receipts as they stand, as far as `user` may see them.
+    pub(in crate::chat) async fn receipt_events(
         &self,
         user: &UserId,
         member: &Member,

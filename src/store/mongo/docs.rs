@@ -156,6 +156,9 @@ pub(super) struct ChatDoc {
     revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<DateTime>,
+    /// By mongod's clock; never written from here.
+    #[serde(default, skip_serializing)]
+    changed_at: Option<DateTime>,
 }
 
 impl ChatDoc {
@@ -172,7 +175,12 @@ impl ChatDoc {
             member_count: chat.member_count.into(),
             revision: chat.revision.into(),
             deleted_at: chat.deleted_at.map(date),
+            changed_at: None,
         }
+    }
+
+    pub(super) fn changed(&self) -> Result<Timestamp> {
+        self.changed_at.map(time).ok_or_else(|| broken("a chat without a time of change"))
     }
 
     pub(super) fn chat(self) -> Result<Chat> {
@@ -193,8 +201,7 @@ impl ChatDoc {
     }
 }
 
-/// In `members`; `receipts_at`, when the receipts last changed by mongod's clock, is only ever
-/// compared there.
+/// In `members`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MemberDoc {
     pub(super) chat_id: Uuid,
@@ -208,6 +215,9 @@ pub(super) struct MemberDoc {
     muted_until: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_at: Option<DateTime>,
+    /// When the receipts last changed, by mongod's clock; never written from here.
+    #[serde(default, skip_serializing)]
+    receipts_at: Option<DateTime>,
 }
 
 impl MemberDoc {
@@ -226,7 +236,12 @@ impl MemberDoc {
             read: SetDoc::new(&member.read),
             muted_until: member.muted_until.map(date),
             left_at: member.left_at.map(date),
+            receipts_at: None,
         }
+    }
+
+    pub(super) fn changed(&self) -> Result<Timestamp> {
+        self.receipts_at.map(time).ok_or_else(|| broken("receipts without a time of change"))
     }
 
     pub(super) fn member(self) -> Result<Member> {
@@ -292,6 +307,7 @@ impl UserDoc {
             id: UserId::new(&self.id),
             display_name: self.display_name,
             avatar_url: self.avatar_url,
+            updated_at: self.issued_at.map(time),
             last_active: self.last_active.map(time),
         }
     }

@@ -7,12 +7,14 @@
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
 //! | `log` | reading messages |
 //! | `content`, `search` | what they become; finding them |
-//! | `chats`, `receipts`, `users` | the rest |
+//! | `reads`, `changes`, `gather` | what many streams ask for, read together |
+//! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
 //! What it keeps true: everything is written with `w: majority, j: true` and read with majority
 //! reads from the primary; times of change are mongod's; an exchange takes seconds at most.
 
+mod changes;
 mod chats;
 mod content;
 mod docs;
@@ -21,6 +23,7 @@ mod files;
 mod flush;
 mod gather;
 mod groups;
+mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
@@ -30,6 +33,7 @@ mod reads;
 mod receipts;
 mod schema;
 mod search;
+mod services;
 mod users;
 mod write;
 
@@ -128,7 +132,7 @@ impl Store for MongoStore {
     }
 
     async fn messages(&self, places: &[(ChatId, Seq)]) -> Result<Vec<Message>> {
-        self.db()?.messages(places).await
+        self.reads()?.messages.rows(places).await
     }
 
     async fn message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
@@ -153,11 +157,15 @@ impl Store for MongoStore {
         after: ChangeCursor,
         limit: u32,
     ) -> Result<Vec<ChangedMessage>> {
-        self.db()?.changed_messages(chats, after, limit).await
+        self.reads()?.changes.messages(chats, after, limit).await
     }
 
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
         self.make_chat(new).await
+    }
+
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>> {
+        self.db()?.find_chat(key, content_hash).await
     }
 
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {
@@ -195,7 +203,7 @@ impl Store for MongoStore {
     }
 
     async fn changed_chats(&self, chats: &[ChatId], since: Timestamp) -> Result<Vec<Chat>> {
-        self.db()?.changed_chats(chats, since).await
+        self.reads()?.changes.chats(chats, since).await
     }
 
     async fn mark(&self, marks: Vec<Mark>) -> Result<Vec<Option<(SeqSet, SeqSet)>>> {
@@ -208,7 +216,7 @@ impl Store for MongoStore {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<Member>> {
-        self.db()?.changed_receipts(chats, since, limit).await
+        self.reads()?.changes.receipts(chats, since, limit).await
     }
 
     async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {

@@ -4,6 +4,7 @@ mod content;
 mod errors;
 mod inbox;
 mod large;
+mod people;
 mod presence;
 mod resume;
 mod streams;
