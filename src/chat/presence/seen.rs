@@ -60,7 +60,11 @@ impl Turn {
 
 impl Service {
     /// Presence of a user elsewhere has changed.
-    pub(in crate::chat) fn hear_presence(self: &Arc<Self>, from: &NodeId, changed: &node::PresenceChanged) {
+    pub(in crate::chat) fn hear_presence(
+        self: &Arc<Self>,
+        from: &NodeId,
+        changed: &node::PresenceChanged,
+    ) {
         let Some(user) = UserId::parse(&changed.user_id) else { return };
         let watchers = Watchers {
             users: changed.watcher_ids.iter().filter_map(|id| UserId::parse(id)).collect(),
