@@ -63,7 +63,9 @@ impl Service {
         }
         match tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(users)).await {
             Ok(Ok(mut found)) if found.len() == users.len() => {
-                found.iter_mut().for_each(|places| places.retain(|found| self.is_there(found)));
+                for places in &mut found {
+                    places.retain(|found| self.is_there(found));
+                }
                 found
             }
             Ok(Ok(_) | Err(_)) | Err(_) => vec![Vec::new(); users.len()],

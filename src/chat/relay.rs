@@ -249,7 +249,7 @@ impl Service {
             Some(Body::Opened(opened)) => self.hear_opened(from, &opened),
             Some(Body::Call(call)) => self.hear_call(from.clone(), call),
             Some(Body::Answer(answer)) => self.calls.answered(&answer),
-            Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, changed),
+            Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, &changed),
             Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
             Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
             None => tracing::debug!(%from, "an envelope of a newer version"),

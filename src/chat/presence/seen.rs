@@ -46,12 +46,11 @@ impl Turn {
     fn told(&self, hidden: bool) -> Arc<Told> {
         let (user, user_id) = (self.user.clone(), self.user.to_string());
         let at = Some(wire::timestamp(self.at));
-        let event = match &self.node {
-            Some(_) => Event::UserOnline(proto::UserOnline { user_id, since: at }),
-            None => {
-                let last_active = at.filter(|_| !hidden);
-                Event::UserOffline(proto::UserOffline { user_id, last_active })
-            }
+        let event = if self.node.is_some() {
+            Event::UserOnline(proto::UserOnline { user_id, since: at })
+        } else {
+            let last_active = at.filter(|_| !hidden);
+            Event::UserOffline(proto::UserOffline { user_id, last_active })
         };
         let frame = wire::event_frame(event);
         Arc::new(Told::Presence { user, node: self.node.clone(), at: self.at, frame })

@@ -97,7 +97,7 @@ impl Service {
     pub(in crate::chat) fn hear_reserve_changed(
         self: &Arc<Self>,
         from: &NodeId,
-        changed: node::ReserveChanged,
+        changed: &node::ReserveChanged,
     ) {
         let Some(user) = UserId::parse(&changed.user_id) else { return };
         let (call_id, again) = (changed.call_id, changed.again);
