@@ -45,8 +45,7 @@ impl Service {
             }),
             member_as_of: 0,
         };
-        let under_way = self.reserves.send_begins();
-        let stored = self.append_and_tell(announcement, None, under_way).stored().await?;
+        let stored = self.append_and_tell(announcement, None).stored().await?;
         Ok(super::send::outcome(&stored))
     }
 }

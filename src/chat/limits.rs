@@ -70,6 +70,8 @@ pub const MAX_REPLAY_CHANGES: usize = 5_000;
 pub const MAX_REPLAY_BYTES: usize = 4 * 1024 * 1024;
 /// Changed messages read at once for a replay.
 pub const CHANGES_PAGE: u32 = 500;
+/// Messages that a user has hidden, told with the first page of changes: half a page of bytes.
+pub const MAX_HIDDEN_LISTED: u32 = 2_000;
 /// Events of a replay between two Checkpoints.
 pub const REPLAY_CHECKPOINT_EVERY: usize = 200;
 /// While anything happens a Checkpoint comes at least this often.

@@ -3,7 +3,7 @@
 //! The same reading serves a stream that resumes, one whose node has been deaf, and one that
 //! compares itself with the store once in a while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -75,6 +75,8 @@ pub struct Lacks {
     messages: Vec<Missing>,
     changed: Vec<Message>,
     hidden: Vec<Hidden>,
+    /// Where all that stands that was hidden lately; `None`: that was not read.
+    hidden_places: Option<HashSet<(ChatId, Seq)>>,
     receipts: Vec<Member>,
     left: Vec<Member>,
     blocks: Vec<Block>,
@@ -338,6 +340,10 @@ impl Service {
                 && visible.get(&chat).is_some_and(|from| seq >= *from)
         };
         lacks.changed.retain(|message| is_told(message.chat, message.seq));
+        if hidden.len() > MAX_REPLAY_CHANGES {
+            return Ok(false);
+        }
+        lacks.hidden_places = Some(hidden.iter().map(|of| (of.chat, of.seq)).collect());
         lacks.hidden = hidden;
         lacks.hidden.retain(|hidden| is_told(hidden.chat, hidden.seq));
         lacks.receipts = receipts;

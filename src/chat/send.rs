@@ -96,21 +96,21 @@ impl Service {
             let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
             return Ok(Submitted { id, outcome });
         }
-        Ok(self.append_and_tell(new, Some(user.clone()), under_way))
+        Ok(self.append_and_tell(new, Some((user.clone(), under_way))))
     }
 
     /// Appends, answers, then tells, in a task of its own: a caller that goes away stops nothing.
-    /// The typing of `writer` ends with it; a block waits for it while it is `under_way`.
+    /// The typing of `writer` ends with it, and so does what its check held.
     pub(super) fn append_and_tell(
         self: &Arc<Self>,
         new: NewMessage,
-        writer: Option<UserId>,
-        under_way: TaskTrackerToken,
+        writer: Option<(UserId, TaskTrackerToken)>,
     ) -> Submitted {
         let (id, chat) = (new.id, new.chat);
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
+        let (writer, under_way) = writer.unzip();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
             drop(under_way);

@@ -44,7 +44,8 @@ impl Service {
             tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
         }
         for missing in lacks.messages {
-            self.replay_messages(user, missing, &introduced, to).await?;
+            let hidden = lacks.hidden_places.as_ref();
+            self.replay_messages(user, missing, &introduced, hidden, to).await?;
         }
         let hidden = self.hidden_of(user, &lacks.changed).await.map_err(Some)?;
         for message in &lacks.changed {
@@ -75,6 +76,7 @@ impl Service {
         user: &UserId,
         missing: Missing,
         introduced: &HashSet<ChatId>,
+        hidden: Option<&HashSet<(ChatId, Seq)>>,
         to: &Pieces,
     ) -> Result<(), Option<Error>> {
         let some = |error: crate::store::StoreError| Some(Error::from(error));
@@ -90,10 +92,17 @@ impl Service {
             if page.is_empty() {
                 return Ok(());
             }
-            let hidden = self.hidden_of(user, &page).await.map_err(Some)?;
+            let looked_up;
+            // What is new here cannot have been hidden before that was read.
+            let hidden = if let Some(hidden) = hidden {
+                hidden
+            } else {
+                looked_up = self.hidden_of(user, &page).await.map_err(Some)?;
+                &looked_up
+            };
             for message in page {
                 after = message.seq;
-                let frame = frame_of(shown_to(user, &message, &hidden));
+                let frame = frame_of(shown_to(user, &message, hidden));
                 let (chat, seq, id) = (message.chat, message.seq, message.id);
                 tell(to, Told::Message { chat, seq, id, frame }).await?;
             }
