@@ -7,7 +7,7 @@ mod ids;
 mod message;
 mod seqs;
 
-pub use chat::{Chat, ChatKind, Member, Role, User};
+pub use chat::{Chat, ChatKind, ChatSettings, Member, Role, User};
 pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
 pub use message::{Message, MessageKind, MessageState, NoteKind, SystemNote};
 pub use seqs::{MAX_RUNS, Run, SeqSet};

@@ -11,8 +11,8 @@ use super::super::{NewMessage, Result};
 use super::failure::broken;
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role, Run, Seq, SeqSet,
-    SystemNote, User, UserId,
+    Chat, ChatId, ChatKind, ChatSettings, Member, Message, MessageId, NoteKind, Role, Run, Seq,
+    SeqSet, SystemNote, User, UserId,
 };
 
 /// In `messages`.
@@ -130,7 +130,45 @@ pub(super) struct ChatDoc {
     member_count: i64,
     revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    deleted_at: Option<DateTime>,
+    pub(super) deleted_at: Option<DateTime>,
+    /// Notes of changes that are not in the log yet, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pending: Vec<PendingDoc>,
+}
+
+/// A note that is to go into the log. It gets its id when it does: its time is when it is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PendingDoc {
+    pub(super) client_message_id: String,
+    content_hash: Binary,
+    text: String,
+    note: NoteDoc,
+}
+
+impl PendingDoc {
+    /// `None`: it is no note.
+    pub(super) fn new(new: &NewMessage) -> Option<Self> {
+        Some(Self {
+            client_message_id: new.client_message_id.clone(),
+            content_hash: binary(&new.content_hash),
+            text: new.text.clone(),
+            note: NoteDoc::new(new.note.as_ref()?),
+        })
+    }
+
+    pub(super) fn message(self, id: MessageId, chat: ChatId) -> Result<NewMessage> {
+        Ok(NewMessage {
+            id,
+            chat,
+            sender: None,
+            client_message_id: self.client_message_id,
+            content_hash: bytes(&self.content_hash)?,
+            text: self.text,
+            reply_to: None,
+            note: Some(self.note.note()?),
+            member_as_of: 0,
+        })
+    }
 }
 
 impl ChatDoc {
@@ -147,6 +185,7 @@ impl ChatDoc {
             member_count: chat.member_count.into(),
             revision: chat.revision.into(),
             deleted_at: chat.deleted_at.map(date),
+            pending: Vec::new(),
         }
     }
 
@@ -164,6 +203,7 @@ impl ChatDoc {
             member_count: number(self.member_count)?,
             revision: number(self.revision)?,
             deleted_at: self.deleted_at.map(time),
+            untold: !self.pending.is_empty(),
         })
     }
 }
@@ -179,10 +219,29 @@ pub(super) struct MemberDoc {
     visible_from: i64,
     pub(super) delivered: SetDoc,
     pub(super) read: SetDoc,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    muted_until: Option<DateTime>,
+    #[serde(flatten)]
+    settings: SettingsDoc,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_at: Option<DateTime>,
+    /// The chat's, once the user had left.
+    #[serde(default)]
+    left_revision: i64,
+}
+
+/// What a member has set, among the fields of the member.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct SettingsDoc {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pinned_at: Option<DateTime>,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    muted_until: Option<DateTime>,
+    #[serde(default)]
+    settings_revision: i64,
+    /// By mongod's clock; absent until the first change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settings_at: Option<DateTime>,
 }
 
 impl MemberDoc {
@@ -190,17 +249,14 @@ impl MemberDoc {
         Self {
             chat_id: uuid(member.chat.0),
             user_id: member.user.to_string(),
-            role: match member.role {
-                Role::Member => 1,
-                Role::Admin => 2,
-                Role::Owner => 3,
-            },
+            role: role_number(member.role),
             joined_at: date(member.joined_at),
             visible_from: member.visible_from.into(),
             delivered: SetDoc::new(&member.delivered),
             read: SetDoc::new(&member.read),
-            muted_until: member.muted_until.map(date),
+            settings: SettingsDoc::new(&member.settings),
             left_at: member.left_at.map(date),
+            left_revision: member.left_revision.into(),
         }
     }
 
@@ -218,9 +274,41 @@ impl MemberDoc {
             visible_from: number(self.visible_from)?,
             delivered: self.delivered.set()?,
             read: self.read.set()?,
-            muted_until: self.muted_until.map(time),
+            settings: self.settings.settings()?,
             left_at: self.left_at.map(time),
+            left_revision: number(self.left_revision)?,
         })
+    }
+}
+
+impl SettingsDoc {
+    fn new(settings: &ChatSettings) -> Self {
+        Self {
+            pinned_at: settings.pinned_at.map(date),
+            archived: settings.archived,
+            muted_until: settings.muted_until.map(date),
+            settings_revision: settings.revision.into(),
+            settings_at: settings.changed_at.map(date),
+        }
+    }
+
+    fn settings(&self) -> Result<ChatSettings> {
+        Ok(ChatSettings {
+            pinned_at: self.pinned_at.map(time),
+            archived: self.archived,
+            muted_until: self.muted_until.map(time),
+            revision: number(self.settings_revision)?,
+            changed_at: self.settings_at.map(time),
+        })
+    }
+}
+
+/// The number that stands for a role.
+pub(super) fn role_number(role: Role) -> i32 {
+    match role {
+        Role::Member => 1,
+        Role::Admin => 2,
+        Role::Owner => 3,
     }
 }
 

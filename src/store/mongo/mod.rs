@@ -6,6 +6,7 @@
 //! | `docs` | documents, to and from the words of the house |
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
 //! | `log` | reading messages, and deleting them |
+//! | `groups` | groups that change: transactions, and the notes that follow them |
 //! | `chats`, `receipts`, `users` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
@@ -54,6 +55,7 @@ pub struct MongoStore {
     db: Db,
     lanes: Lanes,
     reads: Reads,
+    clock: Arc<dyn Clock>,
     closed: AtomicBool,
 }
 
@@ -72,7 +74,7 @@ impl MongoStore {
         let db = Db::open(url).await?;
         let lanes = Lanes::start(&db, vital);
         let reads = Reads::start(&db, &clock, vital);
-        Ok(Self { db, lanes, reads, closed: AtomicBool::new(false) })
+        Ok(Self { db, lanes, reads, clock, closed: AtomicBool::new(false) })
     }
 
     fn reads(&self) -> Result<&Reads> {

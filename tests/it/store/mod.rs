@@ -10,6 +10,7 @@ mod append;
 mod backends;
 mod changes;
 mod chats;
+mod groups;
 mod history;
 mod receipts;
 mod sqlite;
@@ -147,6 +148,7 @@ impl Bench {
                 member_count: u32::try_from(members.len()).unwrap(),
                 revision: 1,
                 deleted_at: None,
+                untold: false,
             },
             members: members
                 .iter()
