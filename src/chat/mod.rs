@@ -23,6 +23,7 @@ pub mod access;
 pub mod calls;
 pub mod create;
 pub mod feed;
+pub mod groups;
 pub mod history;
 pub mod hub;
 pub mod inbox;
@@ -38,6 +39,7 @@ pub mod replay;
 pub mod roster;
 pub mod seal;
 pub mod send;
+pub mod settings;
 pub mod text;
 pub mod typing;
 pub mod unread;
@@ -78,6 +80,7 @@ pub struct Service {
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    untold: groups::Untold,
     look: presence::Look,
     /// Sessions that have ended, until it is told who went for good.
     pub(crate) departures: TaskTracker,
@@ -99,6 +102,7 @@ impl Service {
         let sealer = seal::Sealer::new(store.keys().await?);
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
+        let (untold, found) = groups::Untold::new();
         let service = Arc::new(Self {
             rosters: roster::Rosters::new(Arc::clone(&store)),
             hub: hub::Hub::default(),
@@ -110,6 +114,7 @@ impl Service {
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            untold,
             departures: TaskTracker::new(),
             look: presence::Look::default(),
             tasks: TaskTracker::new(),
@@ -127,6 +132,7 @@ impl Service {
         service.keep(vital, "typing", own().watch_typing(lapses));
         service.keep(vital, "listening to nodes", own().listen());
         service.keep(vital, "healing", own().make_good());
+        service.keep(vital, "changes left untold", own().tell_untold(found));
         service.keep(vital, "presence", own().keep_presence());
         Ok(service)
     }

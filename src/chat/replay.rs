@@ -74,6 +74,9 @@ pub struct Lacks {
     messages: Vec<Missing>,
     changed: Vec<Message>,
     receipts: Vec<Member>,
+    /// Own places with new settings.
+    settings: Vec<Member>,
+    /// Own places that were left.
     left: Vec<Member>,
 }
 
@@ -82,6 +85,8 @@ struct Missing {
     chat: ChatId,
     after: Seq,
     to: Seq,
+    /// The first of them is the first that the user can see: the chat itself comes before it.
+    new: bool,
 }
 
 impl Lacks {
@@ -91,6 +96,7 @@ impl Lacks {
             && self.messages.is_empty()
             && self.changed.is_empty()
             && self.receipts.is_empty()
+            && self.settings.is_empty()
             && self.left.is_empty()
     }
 }
@@ -195,6 +201,7 @@ impl Service {
             all.into_iter().partition(|place| place.left_at.is_none());
         let ids: Vec<ChatId> = places.iter().map(|place| place.chat).collect();
         let (chats, heads) = tokio::try_join!(self.store.chats(&ids), self.store.heads(&ids))?;
+        chats.iter().for_each(|chat| self.mind_untold(chat));
         let chats = chats.into_iter().map(|chat| (chat.id, chat)).collect();
         let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
         Ok(Standing { places, left, chats, heads })
@@ -208,7 +215,13 @@ impl Service {
         standing: Standing,
     ) -> Result<Option<Lacks>> {
         let Some(messages) = self.missing(position, &standing).await? else { return Ok(None) };
-        let mut lacks = Lacks { messages, ..Lacks::default() };
+        // What was said of it may have been lost, whatever else was not.
+        let told_of = |place: &&Member| {
+            position.reached(place.chat).is_some()
+                || place.left_at.is_some_and(|at| changes.is_some_and(|since| at >= since))
+        };
+        let left = standing.left.iter().filter(told_of).cloned().collect();
+        let mut lacks = Lacks { messages, left, ..Lacks::default() };
         if let Some(since) = changes
             && !self.changes(user, since, &standing, &mut lacks).await?
         {
@@ -239,7 +252,8 @@ impl Service {
             };
             if head.seq > after {
                 count += u64::from(head.seq - after);
-                missing.push(Missing { chat: place.chat, after, to: head.seq });
+                let new = after == hidden;
+                missing.push(Missing { chat: place.chat, after, to: head.seq, new });
             }
             if count > MAX_REPLAY_MESSAGES as u64 {
                 return Ok(None);
@@ -307,14 +321,13 @@ impl Service {
                 && visible.get(&message.chat).is_some_and(|from| message.seq >= *from)
         });
         lacks.receipts = receipts;
-        lacks.left = standing
-            .left
-            .iter()
-            .filter(|place| place.left_at.is_some_and(|at| at >= since))
-            .cloned()
-            .collect();
-        let count =
-            lacks.chats.len() + lacks.changed.len() + lacks.receipts.len() + lacks.left.len();
+        let changed = |place: &&Member| place.settings.changed_at.is_some_and(|at| at >= since);
+        lacks.settings = standing.places.iter().filter(changed).cloned().collect();
+        let count = lacks.chats.len()
+            + lacks.changed.len()
+            + lacks.receipts.len()
+            + lacks.settings.len()
+            + lacks.left.len();
         Ok(count <= MAX_REPLAY_CHANGES)
     }
 }

@@ -21,6 +21,8 @@ pub enum Purpose<'a> {
     Inbox(&'a str),
     /// A page of the history of a chat.
     History(crate::model::ChatId),
+    /// A page of the members of a chat with this search.
+    Members(crate::model::ChatId, &'a str),
     /// Resuming a stream.
     Resume,
 }
@@ -104,6 +106,12 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
         Purpose::History(chat) => {
             mac.update(b"history");
             mac.update(chat.0.as_bytes());
+        }
+        Purpose::Members(chat, query) => {
+            mac.update(b"members");
+            mac.update(chat.0.as_bytes());
+            mac.update(&(query.len() as u64).to_be_bytes());
+            mac.update(query.as_bytes());
         }
         Purpose::Resume => mac.update(b"resume"),
     }

@@ -133,6 +133,7 @@ impl Service {
         let (Some(roster), Some(seat)) = (roster, seat) else {
             return self.known(user, chat, draft).await;
         };
+        self.mind_untold(&roster.chat);
         let text = checked_content(&draft)?;
         let content_hash = self.content_hash(&text, &draft);
         let reply_to = match self.reply_target(chat, &draft.reply_to, seat.visible_from).await {
