@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use crate::model::ChatId;
 use crate::wire::About;
 
-/// What the device was told of being a member, by the newest revision of each chat.
+/// What the device was told of being a member, by the newest revision of each chat: no more chats
+/// than a user has, and those that were left while the stream was open.
 #[derive(Debug, Default)]
 pub(super) struct Standing(HashMap<ChatId, Told>);
 

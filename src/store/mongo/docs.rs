@@ -11,9 +11,14 @@ use super::super::{NewMessage, Result};
 use super::failure::broken;
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, ChatSettings, Member, Message, MessageId, NoteKind, Role, Run, Seq,
-    SeqSet, SystemNote, User, UserId,
+    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role, Run, Seq, SeqSet,
+    SystemNote, User, UserId,
 };
+
+mod groups;
+
+pub(super) use groups::PendingDoc;
+use groups::SettingsDoc;
 
 /// In `messages`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -136,41 +141,6 @@ pub(super) struct ChatDoc {
     pub(super) pending: Vec<PendingDoc>,
 }
 
-/// A note that is to go into the log. It gets its id when it does: its time is when it is told.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct PendingDoc {
-    pub(super) client_message_id: String,
-    content_hash: Binary,
-    text: String,
-    note: NoteDoc,
-}
-
-impl PendingDoc {
-    /// `None`: it is no note.
-    pub(super) fn new(new: &NewMessage) -> Option<Self> {
-        Some(Self {
-            client_message_id: new.client_message_id.clone(),
-            content_hash: binary(&new.content_hash),
-            text: new.text.clone(),
-            note: NoteDoc::new(new.note.as_ref()?),
-        })
-    }
-
-    pub(super) fn message(self, id: MessageId, chat: ChatId) -> Result<NewMessage> {
-        Ok(NewMessage {
-            id,
-            chat,
-            sender: None,
-            client_message_id: self.client_message_id,
-            content_hash: bytes(&self.content_hash)?,
-            text: self.text,
-            reply_to: None,
-            note: Some(self.note.note()?),
-            member_as_of: 0,
-        })
-    }
-}
-
 impl ChatDoc {
     pub(super) fn new(id: ChatId, chat: &Chat) -> Self {
         Self {
@@ -228,22 +198,6 @@ pub(super) struct MemberDoc {
     left_revision: i64,
 }
 
-/// What a member has set, among the fields of the member.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct SettingsDoc {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pinned_at: Option<DateTime>,
-    #[serde(default)]
-    archived: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    muted_until: Option<DateTime>,
-    #[serde(default)]
-    settings_revision: i64,
-    /// By mongod's clock; absent until the first change.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    settings_at: Option<DateTime>,
-}
-
 impl MemberDoc {
     pub(super) fn new(member: &Member) -> Self {
         Self {
@@ -277,28 +231,6 @@ impl MemberDoc {
             settings: self.settings.settings()?,
             left_at: self.left_at.map(time),
             left_revision: number(self.left_revision)?,
-        })
-    }
-}
-
-impl SettingsDoc {
-    fn new(settings: &ChatSettings) -> Self {
-        Self {
-            pinned_at: settings.pinned_at.map(date),
-            archived: settings.archived,
-            muted_until: settings.muted_until.map(date),
-            settings_revision: settings.revision.into(),
-            settings_at: settings.changed_at.map(date),
-        }
-    }
-
-    fn settings(&self) -> Result<ChatSettings> {
-        Ok(ChatSettings {
-            pinned_at: self.pinned_at.map(time),
-            archived: self.archived,
-            muted_until: self.muted_until.map(time),
-            revision: number(self.settings_revision)?,
-            changed_at: self.settings_at.map(time),
         })
     }
 }

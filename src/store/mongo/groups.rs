@@ -25,12 +25,13 @@ use crate::store::{
 };
 
 /// Tries of a transaction that met another one.
-const TRIES: u32 = 5;
+const TRIES: u32 = 15;
 
 /// Tries of a commit that was not answered: each may take some seconds.
 const COMMITS: u32 = 3;
 
-/// Before a transaction is tried again; longer each time.
+/// Before a transaction is tried again, at most, times the tries so far: those who met do not meet
+/// again.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[async_trait]
@@ -132,7 +133,9 @@ impl Db {
                 Ok(doc) => return Ok(Some(doc)),
                 Err(Undone::Moved) => return Ok(None),
                 Err(Undone::Store(error)) => return Err(error),
-                Err(Undone::Again) => tokio::time::sleep(PAUSE * tries).await,
+                Err(Undone::Again) => {
+                    tokio::time::sleep((PAUSE * tries).mul_f64(rand::random())).await;
+                }
             }
         }
         Err(unavailable("others write to this group"))
