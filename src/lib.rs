@@ -7,6 +7,8 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+#[cfg(fuzzing)]
+pub mod fuzz;
 pub mod load;
 pub mod logging;
 pub mod metrics;
@@ -20,4 +22,5 @@ pub mod session;
 pub mod store;
 pub mod trace;
 pub mod vital;
+pub mod webhook;
 pub mod wire;

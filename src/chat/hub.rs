@@ -24,6 +24,8 @@ pub enum Delivery {
     LookAtPresence,
     /// End, as a newer stream is there.
     Superseded,
+    /// End, as the user was signed out.
+    Revoked,
     /// A unary call for this session.
     Call(SessionCommand, oneshot::Sender<Timestamp>),
 }
@@ -151,20 +153,21 @@ impl Listener {
     }
 
     /// Notes that the device was told this user to be online on that node since then, or to be
-    /// there no more (`None`).
-    pub fn watch(&self, user: &UserId, node: Option<&NodeId>, since: Timestamp) {
+    /// there no more (`None`). False: that comes too late, and is undone by what the device was told
+    /// before; one that does not say when must not reach it.
+    pub fn watch(&self, user: &UserId, node: Option<&NodeId>, since: Timestamp) -> bool {
         let mut watched = self.watched.lock();
         match node {
             Some(node) if watched.len() < MAX_WATCHED || watched.contains_key(user) => {
                 watched.insert(user.clone(), (node.clone(), since));
             }
             Some(_) => {}
-            // One that is told late does not undo what the device took later.
-            None if watched.get(user).is_some_and(|(_, known)| since < *known) => {}
+            None if watched.get(user).is_some_and(|(_, known)| since < *known) => return false,
             None => {
                 watched.remove(user);
             }
         }
+        true
     }
 
     /// Watches only those whom `keep` wants.

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Service;
 use super::access::chat_id;
 use super::feed::Sent;
 use super::limits::COMPARE_EVERY;
+use super::mentions;
 use super::text;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::metrics::{self, Via};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
 use crate::trace;
+use crate::webhook::{Event as Happened, Kind};
 use crate::wire;
 
 /// What a client wants to send.
@@ -33,6 +36,8 @@ pub struct Draft {
     pub attachment_ids: Vec<String>,
     /// As given; empty: none.
     pub reply_to: String,
+    /// As given.
+    pub mentions: Vec<String>,
 }
 
 /// A send that is on its way into the log. Dropping it undoes nothing.
@@ -67,9 +72,10 @@ impl Service {
     /// Checks a send and hands it to the store. Of two calls for one chat, one awaited after the
     /// other, the first gets the lower `seq`. Who is told hears of it after the outcome is sent.
     pub async fn submit(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<Submitted> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let chat = chat_id(&draft.chat_id)?;
         text::client_id("client_message_id", &draft.client_message_id)?;
+        let under_way = self.reserves.send_begins();
         let Some(checked) = self.check(user, chat, draft).await? else {
             return Err(Error::chat_not_found());
         };
@@ -90,13 +96,24 @@ impl Service {
             let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
             return Ok(Submitted { id, outcome });
         }
+        Ok(self.append_and_tell(new, Some(user.clone()), under_way))
+    }
+
+    /// Appends, answers, then tells, in a task of its own: a caller that goes away stops nothing.
+    /// The typing of `writer` ends with it; a block waits for it while it is `under_way`.
+    pub(super) fn append_and_tell(
+        self: &Arc<Self>,
+        new: NewMessage,
+        writer: Option<UserId>,
+        under_way: TaskTrackerToken,
+    ) -> Submitted {
         let (id, chat) = (new.id, new.chat);
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
-        let user = user.clone();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
+            drop(under_way);
             if matches!(appended, Err(AppendError::NotMember)) {
                 // The list this node held was out of date.
                 service.rosters.forget(chat);
@@ -108,11 +125,13 @@ impl Service {
             // A stream that went away needs no answer; the message is stored all the same.
             drop(answer.send(appended.map_err(Error::from)));
             if let Some(message) = message {
-                service.typing_ends(message.chat, &user);
+                if let Some(writer) = &writer {
+                    service.typing_ends(message.chat, writer);
+                }
                 trace::step("tell", service.tell_of_message(&message)).await;
             }
         }));
-        Ok(Submitted { id, outcome })
+        Submitted { id, outcome }
     }
 
     /// Sends and waits.
@@ -134,8 +153,22 @@ impl Service {
             return self.known(user, chat, draft).await;
         };
         self.mind_untold(&roster.chat);
+        if self.is_cut(user, &roster).await? {
+            // A repeat of what was stored once is answered as it was then.
+            return self
+                .known(user, chat, draft)
+                .await?
+                .map_or(Err(Error::blocked()), |k| Ok(Some(k)));
+        }
         let text = checked_content(&draft)?;
+        let mentions = mentions::read(&draft.mentions, &text)?;
         let content_hash = self.content_hash(&text, &draft);
+        let roster = match self.with_seats(roster, &mentions).await {
+            Ok(roster) => roster,
+            Err(error) => {
+                return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
+            }
+        };
         let reply_to = match self.reply_target(chat, &draft.reply_to, seat.visible_from).await {
             Ok(target) => target,
             Err(error) => {
@@ -149,8 +182,10 @@ impl Service {
             sender: Some(user.clone()),
             client_message_id: draft.client_message_id,
             content_hash,
+            words: self.words_of(&text),
             text,
             reply_to,
+            mentions,
             note: None,
             member_as_of: roster.as_of,
         })))
@@ -170,6 +205,11 @@ impl Service {
     fn content_hash(&self, text: &str, draft: &Draft) -> [u8; 16] {
         let mut parts = vec![text.as_bytes(), draft.reply_to.as_bytes()];
         parts.extend(draft.attachment_ids.iter().map(String::as_bytes));
+        if !draft.mentions.is_empty() {
+            // What can be no id of an attachment.
+            parts.push(b"@");
+            parts.extend(draft.mentions.iter().map(String::as_bytes));
+        }
         self.sealer.content_hash(&parts)
     }
 
@@ -201,6 +241,7 @@ impl Service {
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
         #[cfg(mutants)]
         crate::mutants::arrived(message);
+        self.webhooks.note(Kind::MessageSent, || Happened::message_sent(message));
         self.hand_on(Sent::committed(message));
         self.publish_message(message).await;
     }
@@ -220,13 +261,4 @@ fn checked_content(draft: &Draft) -> Result<String> {
         _ => return Err(Error::field("type", "the server derives TEXT from this content")),
     }
     text::message_text(&draft.text)
-}
-
-/// A message is not found in a chat the caller is in.
-pub fn message_id(raw: &str) -> Result<MessageId> {
-    if raw.is_empty() {
-        return Err(Error::field("message_id", "must be set"));
-    }
-    MessageId::parse(raw)
-        .ok_or_else(|| Error::new(Reason::MessageNotFound, "no such message in this chat"))
 }

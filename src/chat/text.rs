@@ -6,8 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::limits::{
-    MAX_AVATAR_URL_BYTES, MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_QUERY_CHARS,
-    MAX_TEXT_BYTES, MAX_TITLE_CHARS,
+    MAX_AVATAR_BYTES, MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_QUERY_CHARS, MAX_TEXT_BYTES,
+    MAX_TITLE_CHARS,
 };
 use crate::error::{Error, Result};
 
@@ -36,14 +36,12 @@ pub fn title(raw: &str) -> Result<String> {
     if text.chars().count() > MAX_TITLE_CHARS { Err(too_long()) } else { Ok(text) }
 }
 
-/// The address of a picture, `https` and plain ASCII; empty: none.
+/// The address of a picture, https and plain ASCII; empty: none.
 pub fn avatar_url(raw: &str) -> Result<String> {
-    if raw.len() > MAX_AVATAR_URL_BYTES {
-        return Err(Error::over_limit("avatar_url", MAX_AVATAR_URL_BYTES, "bytes"));
+    if raw.len() > MAX_AVATAR_BYTES {
+        return Err(Error::over_limit("avatar_url", MAX_AVATAR_BYTES, "bytes"));
     }
-    let host = raw.strip_prefix("https://").unwrap_or_default().split(['/', '?', '#']).next();
-    let is_url = raw.chars().all(|c| c.is_ascii_graphic()) && host.is_some_and(|it| !it.is_empty());
-    if raw.is_empty() || is_url {
+    if is_avatar(raw) && raw.chars().all(|c| c.is_ascii_graphic()) {
         Ok(raw.to_owned())
     } else {
         Err(Error::field("avatar_url", "an https URL"))
@@ -54,6 +52,17 @@ pub fn avatar_url(raw: &str) -> Result<String> {
 pub fn display_name(raw: &str) -> Option<String> {
     let name = clean(raw, |_| false, "name").ok()?;
     Some(name.trim().chars().take(MAX_TITLE_CHARS).collect())
+}
+
+/// Whether a picture may be at this address: https, and no longer than any need be; or there is
+/// none.
+pub fn is_avatar(url: &str) -> bool {
+    let fine = |url: &str| {
+        url.len() <= MAX_AVATAR_BYTES
+            && url.starts_with("https://")
+            && reqwest::Url::parse(url).is_ok()
+    };
+    url.is_empty() || fine(url)
 }
 
 /// What an inbox is searched for: plain text, never a pattern; empty: nothing is searched.
@@ -205,7 +214,7 @@ mod tests {
             assert_eq!(avatar_url(good).unwrap(), good);
         }
         let long = format!("https://h/{}", "x".repeat(2_039));
-        for bad in ["x", "http://h/a", "https://", "https:///a", "https://h/a b", "https://h/\n"] {
+        for bad in ["x", "http://h/a", "https://", "https://h/a b", "https://h/\n"] {
             assert_eq!(avatar_url(bad).unwrap_err().field, "avatar_url", "{bad:?}");
         }
         assert!(avatar_url(&long[..2_048]).is_ok() && avatar_url(&long).is_err());

@@ -42,6 +42,9 @@ impl Session {
                 CloseReason::Superseded,
                 "a newer stream of this device and instance is there",
             )),
+            Delivery::Revoked => {
+                Err(End::Close(CloseReason::SessionRevoked, "the user was signed out"))
+            }
             Delivery::Call(command, answer) => {
                 self.called(command);
                 // Who called may have given up.
@@ -164,8 +167,10 @@ impl Session {
             Told::Typing(_) | Told::Presence { .. } if in_background => Ok(()),
             Told::Typing(frame) => self.push(frame.clone(), Weight::Light),
             Told::Presence { user, node, at, frame } => {
-                self.listener.watch(user, node.as_ref(), *at);
-                self.push(frame.clone(), Weight::Light)
+                if self.listener.watch(user, node.as_ref(), *at) {
+                    return self.push(frame.clone(), Weight::Light);
+                }
+                Ok(())
             }
         }
     }

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Group, USER_ID, Wish};
+use super::{Group, Wish};
 use crate::chat::Service;
 use crate::chat::access::chat_id;
 use crate::chat::limits::{MAX_ADDED, MAX_CHATS};
+use crate::chat::people::user_id;
 use crate::error::{Error, Reason, Result};
 use crate::model::{NoteKind, Role, UserId};
 use crate::proto;
@@ -35,12 +36,13 @@ impl Service {
         let of: Vec<_> = users.iter().map(|user| (group.chat.id, user.clone())).collect();
         let present = self.store.places(&of).await?;
         let present: HashSet<&UserId> = present.iter().map(|member| &member.user).collect();
-        let comes: Vec<UserId> =
-            users.iter().filter(|user| !present.contains(user)).cloned().collect();
+        let mut named = HashSet::new();
+        let new = users.iter().filter(|user| !present.contains(user) && named.insert(*user));
+        let comes: Vec<UserId> = new.cloned().collect();
         if comes.is_empty() {
             return Ok(None);
         }
-        self.check_not_blocked(&group.me.user, &comes).await?;
+        self.check_not_blocked(&group.me.user, users, &comes).await?;
         self.check_room_for(group, &comes).await?;
         let mut change = GroupChange::of(&group.chat);
         self.note(&mut change, group, NoteKind::MembersAdded, &comes);
@@ -48,9 +50,15 @@ impl Service {
     }
 
     /// Refuses to add who has blocked the caller, or is blocked by the caller.
-    #[expect(clippy::unused_async, reason = "blocks are asked of the store, once there are any")]
-    async fn check_not_blocked(&self, _user: &UserId, _others: &[UserId]) -> Result<()> {
-        Ok(())
+    async fn check_not_blocked(
+        &self,
+        user: &UserId,
+        users: &[UserId],
+        comes: &[UserId],
+    ) -> Result<()> {
+        let blocked = self.blocked_with(user, comes).await?;
+        let Some(at) = users.iter().position(|user| blocked.contains(user)) else { return Ok(()) };
+        Err(Error { field: format!("user_ids[{at}]").into(), ..Error::blocked() })
     }
 
     async fn check_room_for(&self, group: &Group, comes: &[UserId]) -> Result<()> {
@@ -71,7 +79,7 @@ impl Service {
     }
 }
 
-/// Who is to come, each once, in the order given.
+/// Who is to come, in the order given.
 fn users(raw: &[String]) -> Result<Vec<UserId>> {
     if raw.is_empty() {
         return Err(Error::field("user_ids", "at least one"));
@@ -79,13 +87,5 @@ fn users(raw: &[String]) -> Result<Vec<UserId>> {
     if raw.len() > MAX_ADDED {
         return Err(Error::over_limit("user_ids", MAX_ADDED, "users at once"));
     }
-    let mut users = Vec::with_capacity(raw.len());
-    for (at, id) in raw.iter().enumerate() {
-        let user =
-            UserId::parse(id).ok_or_else(|| Error::field(format!("user_ids[{at}]"), USER_ID))?;
-        if !users.contains(&user) {
-            users.push(user);
-        }
-    }
-    Ok(users)
+    raw.iter().enumerate().map(|(at, id)| user_id(format!("user_ids[{at}]"), id)).collect()
 }

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 
 use super::Service;
 use super::limits::{CHANGE_PAUSE, CHANGE_TRIES};
+use super::people::user_id;
 use crate::error::{Error, Reason, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Role, UserId};
 use crate::store::{GroupChange, GroupChanged};
@@ -57,11 +58,9 @@ fn role_too_low() -> Error {
 
 /// Reads the `user_id` of a call, of another than the caller.
 fn other_user(caller: &UserId, raw: &str, what: &'static str) -> Result<UserId> {
-    let user = UserId::parse(raw).ok_or_else(|| Error::field("user_id", USER_ID))?;
+    let user = user_id("user_id", raw)?;
     if user == *caller { Err(Error::field("user_id", what)) } else { Ok(user) }
 }
-
-const USER_ID: &str = "a user id is 1 to 64 of A-Z a-z 0-9 _ . : @ -";
 
 impl Service {
     /// Does what a member wants of a group, and tells it; answers who came.

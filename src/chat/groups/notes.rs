@@ -33,6 +33,8 @@ impl Service {
             client_message_id: id,
             text: text(kind, actor, users, &title),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: Some(SystemNote {
                 kind,
                 actor: Some(actor.clone()),

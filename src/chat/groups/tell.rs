@@ -15,6 +15,7 @@ use crate::chat::limits::{GONE_AT_ONCE, UNTOLD_QUEUE};
 use crate::chat::view::removed_event;
 use crate::error::Result;
 use crate::model::{Chat, ChatId, Message, NoteKind, UserId};
+use crate::webhook::{Event as Happened, Kind};
 
 /// Chats that were found untold.
 pub(in crate::chat) struct Untold {
@@ -45,11 +46,23 @@ impl Service {
         self.tell_gone(chat.id, chat.revision, gone).await;
         if chat.deleted_at.is_some() {
             self.rosters.forget(chat.id);
+            self.tell_product(chat, &[]);
             return;
+        }
+        match self.rosters.get(chat.id).await {
+            Ok(Some(roster)) => self.tell_product(chat, &roster.users()),
+            // It was deleted since, and that is told.
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the product is not told of a change"),
         }
         for note in notes {
             self.tell_of_message(note).await;
         }
+    }
+
+    fn tell_product(&self, chat: &Chat, members: &[UserId]) {
+        let event = || Happened::chat_updated(chat, members, self.clock.now());
+        self.webhooks.note(Kind::ChatUpdated, event);
     }
 
     async fn tell_gone(&self, chat: ChatId, revision: u32, gone: &[UserId]) {
@@ -96,6 +109,9 @@ impl Service {
                 }
             }
             self.tell_of_message(&note).await;
+        }
+        if let Some(roster) = self.rosters.get(chat).await? {
+            self.tell_product(&roster.chat, &roster.users());
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::super::{NewMessage, Result};
 use super::failure::broken;
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role, Run, Seq, SeqSet,
+    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
     SystemNote, User, UserId,
 };
 
@@ -34,6 +34,13 @@ pub(super) struct MessageDoc {
     text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<ReplyDoc>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reactions: Vec<ReactionDoc>,
+    /// Written, and never read: see [`Db::find`](super::schema::Db::find).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    words: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<NoteDoc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +57,12 @@ pub(super) struct MessageDoc {
 struct ReplyDoc {
     id: Uuid,
     seq: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ReactionDoc {
+    emoji: String,
+    users: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,6 +86,9 @@ impl MessageDoc {
             content_hash: binary(&new.content_hash),
             text: new.text.clone(),
             reply_to: new.reply_to.map(|(id, seq)| ReplyDoc { id: uuid(id.0), seq: seq.into() }),
+            mentions: new.mentions.iter().map(ToString::to_string).collect(),
+            reactions: Vec::new(),
+            words: new.words.clone(),
             note: new.note.as_ref().map(NoteDoc::new),
             edited_at: None,
             deleted_at: None,
@@ -94,11 +110,20 @@ impl MessageDoc {
                 Some(reply) => Some((MessageId(plain(reply.id)), number(reply.seq)?)),
                 None => None,
             },
+            mentions: self.mentions.iter().map(|user| UserId::new(user)).collect(),
+            reactions: self.reactions.into_iter().map(ReactionDoc::reaction).collect(),
             note: self.note.map(NoteDoc::note).transpose()?,
             edited_at: self.edited_at.map(time),
             deleted_at: self.deleted_at.map(time),
             revision: number(self.revision)?,
         })
+    }
+}
+
+impl ReactionDoc {
+    fn reaction(self) -> Reaction {
+        let users = self.users.iter().map(|user| UserId::new(user)).collect();
+        Reaction { emoji: self.emoji, users }
     }
 }
 
@@ -136,6 +161,9 @@ pub(super) struct ChatDoc {
     revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deleted_at: Option<DateTime>,
+    /// By mongod's clock; never written from here.
+    #[serde(default, skip_serializing)]
+    changed_at: Option<DateTime>,
     /// Notes of changes that are not in the log yet, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) pending: Vec<PendingDoc>,
@@ -155,8 +183,13 @@ impl ChatDoc {
             member_count: chat.member_count.into(),
             revision: chat.revision.into(),
             deleted_at: chat.deleted_at.map(date),
+            changed_at: None,
             pending: Vec::new(),
         }
+    }
+
+    pub(super) fn changed(&self) -> Result<Timestamp> {
+        self.changed_at.map(time).ok_or_else(|| broken("a chat without a time of change"))
     }
 
     pub(super) fn chat(self) -> Result<Chat> {
@@ -178,8 +211,7 @@ impl ChatDoc {
     }
 }
 
-/// In `members`; `receipts_at`, when the receipts last changed by mongod's clock, is only ever
-/// compared there.
+/// In `members`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MemberDoc {
     pub(super) chat_id: Uuid,
@@ -196,6 +228,9 @@ pub(super) struct MemberDoc {
     /// The chat's, once the user had left.
     #[serde(default)]
     left_revision: i64,
+    /// When the receipts last changed, by mongod's clock; never written from here.
+    #[serde(default, skip_serializing)]
+    receipts_at: Option<DateTime>,
 }
 
 impl MemberDoc {
@@ -211,7 +246,12 @@ impl MemberDoc {
             settings: SettingsDoc::new(&member.settings),
             left_at: member.left_at.map(date),
             left_revision: member.left_revision.into(),
+            receipts_at: None,
         }
+    }
+
+    pub(super) fn changed(&self) -> Result<Timestamp> {
+        self.receipts_at.map(time).ok_or_else(|| broken("receipts without a time of change"))
     }
 
     pub(super) fn member(self) -> Result<Member> {
@@ -287,6 +327,7 @@ impl UserDoc {
             id: UserId::new(&self.id),
             display_name: self.display_name,
             avatar_url: self.avatar_url,
+            updated_at: self.issued_at.map(time),
             last_active: self.last_active.map(time),
         }
     }

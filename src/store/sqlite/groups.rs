@@ -75,9 +75,9 @@ fn change_all(
         leave(db, now, &chat, None)?;
     }
     let mut notes = Vec::with_capacity(change.notes.len());
-    for (seq, note) in (newest + 1..).zip(&change.notes) {
-        let note = note.at(seq);
-        log::insert(db, &note)?;
+    for (seq, new) in (newest + 1..).zip(&change.notes) {
+        let note = new.at(seq);
+        log::insert(db, &note, &new.words)?;
         notes.push(note);
     }
     Ok((chat, notes))

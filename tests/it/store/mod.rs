@@ -10,9 +10,14 @@ mod append;
 mod backends;
 mod changes;
 mod chats;
+mod content;
 mod groups;
 mod history;
+mod jobs;
+mod people;
 mod receipts;
+mod search;
+mod services;
 mod sqlite;
 mod unread;
 mod users;
@@ -98,6 +103,8 @@ impl Bench {
             content_hash: [1; 16],
             text: format!("{client_id} of {sender}"),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: None,
             member_as_of: 0,
         }

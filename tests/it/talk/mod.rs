@@ -1,9 +1,11 @@
 //! Two people talk: the life of a message through real streams, on both pairs of backends.
 
+mod content;
 mod errors;
 mod groups;
 mod inbox;
 mod large;
+mod people;
 mod presence;
 mod resume;
 mod streams;

@@ -36,6 +36,8 @@ impl PendingDoc {
             content_hash: bytes(&self.content_hash)?,
             text: self.text,
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: Some(self.note.note()?),
             member_as_of: 0,
         })

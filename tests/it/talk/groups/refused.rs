@@ -11,6 +11,7 @@ on_both_backends! {
     strangers_and_former_members_learn_nothing,
     a_direct_chat_is_no_group,
     fields_are_checked,
+    nobody_is_added_over_a_block,
     through_the_web_door_it_is_the_same,
 }
 
@@ -129,6 +130,35 @@ async fn fields_are_checked(world: World) {
     let now = added.chat.unwrap();
     assert_eq!((added.added_user_ids.len(), now.member_count), (256, 258));
     assert_eq!(now.members.len(), 1, "of a large group its leaders are listed");
+}
+
+async fn nobody_is_added_over_a_block(world: World) {
+    let group = world.group("alice", &["bob"]).await;
+    let mut alice = world.api("alice").await;
+    for (by, whom) in [("alice", "carol"), ("dave", "alice")] {
+        let request = proto::BlockUserRequest { user_id: whom.to_owned() };
+        world.people(by).await.block_user(request).await.unwrap();
+    }
+    let mut refused = Vec::new();
+    for blocked in ["carol", "dave"] {
+        let add = proto::AddMembersRequest {
+            chat_id: group.clone(),
+            user_ids: vec!["erin".to_owned(), blocked.to_owned()],
+        };
+        refused.push(Refusal::from(alice.add_members(add).await));
+    }
+    assert_eq!(
+        (refused[0].code, refused[0].what()),
+        (Code::PermissionDenied, ("BLOCKED", "user_ids[1]"))
+    );
+    assert_eq!(refused[0], refused[1], "who blocked whom is not told");
+    assert_eq!(chat(&mut alice, &group).await.member_count, 2, "nobody is added");
+    // Groups go on: who is in one with somebody blocked stays there.
+    add(&mut alice, &group, &["erin"]).await;
+    let mut bob = world.api("bob").await;
+    super::set_role(&mut alice, &group, "bob", MemberRole::Admin).await;
+    add(&mut bob, &group, &["carol"]).await;
+    assert_eq!(chat(&mut alice, &group).await.member_count, 4);
 }
 
 async fn a_group_can_be_full(world: World) {
