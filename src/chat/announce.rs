@@ -45,7 +45,8 @@ impl Service {
             }),
             member_as_of: 0,
         };
-        let stored = self.append_and_tell(announcement, None).stored().await?;
+        let under_way = self.reserves.send_begins();
+        let stored = self.append_and_tell(announcement, None, under_way).stored().await?;
         Ok(super::send::outcome(&stored))
     }
 }

@@ -40,6 +40,19 @@ pub const MAX_RUNS: usize = crate::model::MAX_RUNS;
 pub const MAX_RECEIPT_MEMBERS: usize = 256;
 /// Chats a user can be in: the inbox is sorted at each call. `TOO_MANY_CHATS`.
 pub const MAX_CHATS: usize = 2_000;
+/// Users one call adds to a group, and users one note names. `FIELD_INVALID`.
+pub const MAX_ADDED: usize = 256;
+/// Chats a user has pinned: what stands on top must be seen at once. `FIELD_INVALID`.
+pub const MAX_PINNED: usize = 20;
+/// How often a change of a group is decided anew when another one came before it; then
+/// `STORE_UNAVAILABLE`.
+pub const CHANGE_TRIES: u32 = 12;
+/// Pause before that, at most, times the tries so far.
+pub const CHANGE_PAUSE: Duration = Duration::from_millis(10);
+/// Chats with a change that some node left untold; more are found again by whoever loads them.
+pub const UNTOLD_QUEUE: usize = 1_024;
+/// Users told at once that they are members no more.
+pub const GONE_AT_ONCE: usize = 500;
 /// Chats one session may have on screen; the one joined first gives way.
 pub const MAX_JOINED_CHATS: usize = 32;
 /// Commands of one stream that wait for their Ack: enough to keep a fast link full; beyond it

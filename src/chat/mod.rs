@@ -31,6 +31,7 @@ pub mod delete;
 pub mod edit;
 pub mod emoji;
 pub mod feed;
+pub mod groups;
 pub mod history;
 pub mod hub;
 pub mod inbox;
@@ -53,6 +54,7 @@ pub mod roster;
 pub mod seal;
 pub mod search;
 pub mod send;
+pub mod settings;
 pub mod stats;
 pub mod text;
 pub mod typing;
@@ -103,6 +105,7 @@ pub struct Service {
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    untold: groups::Untold,
     /// One for each coming or going whose watchers are looked up.
     announcing: Semaphore,
     look: presence::Look,
@@ -127,6 +130,7 @@ impl Service {
         let revoked = revoke::Revoked::read(&*store).await?;
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
+        let (untold, found) = groups::Untold::new();
         let service = Arc::new(Self {
             rosters: roster::Rosters::new(Arc::clone(&store)),
             hub: hub::Hub::default(),
@@ -140,6 +144,7 @@ impl Service {
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            untold,
             announcing: Semaphore::new(limits::MAX_ANNOUNCED),
             departures: TaskTracker::new(),
             look: presence::Look::default(),
@@ -159,6 +164,7 @@ impl Service {
         service.keep(vital, "typing", own().watch_typing(lapses));
         service.keep(vital, "listening to nodes", own().listen());
         service.keep(vital, "healing", own().make_good());
+        service.keep(vital, "changes left untold", own().tell_untold(found));
         service.keep(vital, "presence", own().keep_presence());
         service.keep(vital, "who was signed out", own().read_revocations());
         Ok(service)

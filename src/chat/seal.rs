@@ -21,6 +21,8 @@ pub enum Purpose<'a> {
     Inbox(&'a str),
     /// A page of the history of a chat.
     History(crate::model::ChatId),
+    /// A page of the members of a chat with this search.
+    Members(crate::model::ChatId, &'a str),
     /// A page of the users one has blocked.
     Blocks,
     /// A page of what was found for this question.
@@ -108,6 +110,12 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
         Purpose::History(chat) => {
             mac.update(b"history");
             mac.update(chat.0.as_bytes());
+        }
+        Purpose::Members(chat, query) => {
+            mac.update(b"members");
+            mac.update(chat.0.as_bytes());
+            mac.update(&(query.len() as u64).to_be_bytes());
+            mac.update(query.as_bytes());
         }
         Purpose::Blocks => mac.update(b"blocks"),
         Purpose::Search(question) => {

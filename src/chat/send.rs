@@ -152,6 +152,7 @@ impl Service {
         let (Some(roster), Some(seat)) = (roster, seat) else {
             return self.known(user, chat, draft).await;
         };
+        self.mind_untold(&roster.chat);
         if self.is_cut(user, &roster).await? {
             // A repeat of what was stored once is answered as it was then.
             return self

@@ -36,6 +36,18 @@ pub fn title(raw: &str) -> Result<String> {
     if text.chars().count() > MAX_TITLE_CHARS { Err(too_long()) } else { Ok(text) }
 }
 
+/// The address of a picture, https and plain ASCII; empty: none.
+pub fn avatar_url(raw: &str) -> Result<String> {
+    if raw.len() > MAX_AVATAR_BYTES {
+        return Err(Error::over_limit("avatar_url", MAX_AVATAR_BYTES, "bytes"));
+    }
+    if is_avatar(raw) && raw.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(raw.to_owned())
+    } else {
+        Err(Error::field("avatar_url", "an https URL"))
+    }
+}
+
 /// A display name as a token brings it, at most 128 characters; `None`: it shows nothing.
 pub fn display_name(raw: &str) -> Option<String> {
     let name = clean(raw, |_| false, "name").ok()?;
@@ -194,6 +206,18 @@ mod tests {
         for bad in ["", "a\0", &"é".repeat(65)] {
             assert!(client_id("client_message_id", bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_picture_has_an_https_address() {
+        for good in ["", "https://h", "https://h/a?b#c", "https://x:1@h:2/%E0"] {
+            assert_eq!(avatar_url(good).unwrap(), good);
+        }
+        let long = format!("https://h/{}", "x".repeat(2_039));
+        for bad in ["x", "http://h/a", "https://", "https://h/a b", "https://h/\n"] {
+            assert_eq!(avatar_url(bad).unwrap_err().field, "avatar_url", "{bad:?}");
+        }
+        assert!(avatar_url(&long[..2_048]).is_ok() && avatar_url(&long).is_err());
     }
 
     #[test]

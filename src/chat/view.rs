@@ -127,9 +127,13 @@ impl Service {
             chat.last_seq = row.head.map_or(0, |head| head.seq);
             chat.unread_count = Some(row.unread);
             chat.updated_at = Some(wire::timestamp(updated_at(&row.chat, row.head)));
-            chat.muted_until = row.place.muted_until.map(wire::timestamp);
+            chat.muted_until = row.place.settings.muted_until.map(wire::timestamp);
+            chat.settings = Some(wire::settings(&row.place.settings));
             chat.presence = presence.get(&row.chat.id).copied();
-            chat.last_message = newest.get(&row.chat.id).map(|message| {
+            // Who has just come may see nothing yet.
+            let newest = newest.get(&row.chat.id);
+            let visible = newest.filter(|message| message.seq >= row.place.visible_from);
+            chat.last_message = visible.map(|message| {
                 let mut shown = show(user, message, members, &hidden);
                 shown.delivered_to.clear();
                 shown.read_by.clear();
@@ -231,6 +235,12 @@ impl Service {
         let shown = self.show_chats(user, rows, Listed::Members).await?;
         shown.into_iter().next().ok_or_else(crate::error::Error::chat_not_found)
     }
+}
+
+/// The event that tells a user of being no member any more, since this revision of the chat.
+pub(super) fn removed_event(chat: ChatId, revision: u32) -> proto::event::Event {
+    let only = proto::Chat { chat_id: chat.to_string(), revision, ..proto::Chat::default() };
+    proto::event::Event::ChatUpdated(proto::ChatUpdated { chat: Some(only), removed: true })
 }
 
 /// The order of the inbox.

@@ -92,6 +92,7 @@ async fn group(
         member_count: 2,
         revision: 1,
         deleted_at: None,
+        untold: false,
     };
     let members = vec![(sender.clone(), Role::Owner), (reader.clone(), Role::Member)];
     let new = NewChat { key: None, id, content_hash: [0; 16], chat, members, note: None };

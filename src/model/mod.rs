@@ -8,7 +8,7 @@ mod message;
 mod people;
 mod seqs;
 
-pub use chat::{Chat, ChatKind, Member, Role};
+pub use chat::{Chat, ChatKind, ChatSettings, Member, Role};
 pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
 pub use message::{
     MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,

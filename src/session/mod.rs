@@ -38,6 +38,7 @@ mod leave;
 mod outbox;
 mod run;
 mod sends;
+mod standing;
 mod tell;
 mod timer;
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatKind, MAX_REACTION_NAMES, Member, Message, MessageKind, Reaction, Role, Run, SeqSet,
-    SystemNote, User, UserId,
+    Chat, ChatKind, ChatSettings, MAX_REACTION_NAMES, Member, Message, MessageKind, Reaction, Role,
+    Run, SeqSet, SystemNote, User, UserId,
 };
 use crate::proto;
 
 mod frame;
 pub mod status;
 
-pub use frame::{EncodedFrame, Told, event_frame};
+pub use frame::{About, EncodedFrame, Told, event_frame};
 pub use status::{status, stream_error};
 
 /// A time as protobuf has it.
@@ -133,6 +133,16 @@ pub fn chat(chat: &Chat) -> proto::Chat {
     }
 }
 
+/// What a member has set for a chat.
+pub fn settings(of: &ChatSettings) -> proto::ChatSettings {
+    proto::ChatSettings {
+        pinned_at: of.pinned_at.map(timestamp),
+        archived: of.archived,
+        muted_until: of.muted_until.map(timestamp),
+        revision: of.revision,
+    }
+}
+
 /// A user as others see them; `None`: adda has not met this one.
 pub fn user(id: &UserId, user: Option<&User>) -> proto::User {
     proto::User {
@@ -143,16 +153,20 @@ pub fn user(id: &UserId, user: Option<&User>) -> proto::User {
     }
 }
 
-/// A member without receipts.
-pub fn member(member: &Member, user: Option<&User>) -> proto::Member {
-    let role = match member.role {
+/// The number of a role in the contract.
+pub fn role(role: Role) -> proto::MemberRole {
+    match role {
         Role::Member => proto::MemberRole::Member,
         Role::Admin => proto::MemberRole::Admin,
         Role::Owner => proto::MemberRole::Owner,
-    };
+    }
+}
+
+/// A member without receipts.
+pub fn member(member: &Member, user: Option<&User>) -> proto::Member {
     proto::Member {
         user_id: member.user.to_string(),
-        role: role.into(),
+        role: role(member.role).into(),
         joined_at: Some(timestamp(member.joined_at)),
         display_name: user.map(|user| user.display_name.clone()).unwrap_or_default(),
         avatar_url: user.map(|user| user.avatar_url.clone()).unwrap_or_default(),

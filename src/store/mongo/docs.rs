@@ -15,6 +15,11 @@ use crate::model::{
     SystemNote, User, UserId,
 };
 
+mod groups;
+
+pub(super) use groups::PendingDoc;
+use groups::SettingsDoc;
+
 /// In `messages`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MessageDoc {
@@ -155,10 +160,13 @@ pub(super) struct ChatDoc {
     member_count: i64,
     revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    deleted_at: Option<DateTime>,
+    pub(super) deleted_at: Option<DateTime>,
     /// By mongod's clock; never written from here.
     #[serde(default, skip_serializing)]
     changed_at: Option<DateTime>,
+    /// Notes of changes that are not in the log yet, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pending: Vec<PendingDoc>,
 }
 
 impl ChatDoc {
@@ -176,6 +184,7 @@ impl ChatDoc {
             revision: chat.revision.into(),
             deleted_at: chat.deleted_at.map(date),
             changed_at: None,
+            pending: Vec::new(),
         }
     }
 
@@ -197,6 +206,7 @@ impl ChatDoc {
             member_count: number(self.member_count)?,
             revision: number(self.revision)?,
             deleted_at: self.deleted_at.map(time),
+            untold: !self.pending.is_empty(),
         })
     }
 }
@@ -211,10 +221,13 @@ pub(super) struct MemberDoc {
     visible_from: i64,
     pub(super) delivered: SetDoc,
     pub(super) read: SetDoc,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    muted_until: Option<DateTime>,
+    #[serde(flatten)]
+    settings: SettingsDoc,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_at: Option<DateTime>,
+    /// The chat's, once the user had left.
+    #[serde(default)]
+    left_revision: i64,
     /// When the receipts last changed, by mongod's clock; never written from here.
     #[serde(default, skip_serializing)]
     receipts_at: Option<DateTime>,
@@ -225,17 +238,14 @@ impl MemberDoc {
         Self {
             chat_id: uuid(member.chat.0),
             user_id: member.user.to_string(),
-            role: match member.role {
-                Role::Member => 1,
-                Role::Admin => 2,
-                Role::Owner => 3,
-            },
+            role: role_number(member.role),
             joined_at: date(member.joined_at),
             visible_from: member.visible_from.into(),
             delivered: SetDoc::new(&member.delivered),
             read: SetDoc::new(&member.read),
-            muted_until: member.muted_until.map(date),
+            settings: SettingsDoc::new(&member.settings),
             left_at: member.left_at.map(date),
+            left_revision: member.left_revision.into(),
             receipts_at: None,
         }
     }
@@ -258,9 +268,19 @@ impl MemberDoc {
             visible_from: number(self.visible_from)?,
             delivered: self.delivered.set()?,
             read: self.read.set()?,
-            muted_until: self.muted_until.map(time),
+            settings: self.settings.settings()?,
             left_at: self.left_at.map(time),
+            left_revision: number(self.left_revision)?,
         })
+    }
+}
+
+/// The number that stands for a role.
+pub(super) fn role_number(role: Role) -> i32 {
+    match role {
+        Role::Member => 1,
+        Role::Admin => 2,
+        Role::Owner => 3,
     }
 }
 

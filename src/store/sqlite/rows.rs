@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
-    SystemNote, User, UserId,
+    Chat, ChatId, ChatKind, ChatSettings, Member, Message, MessageId, NoteKind, Reaction, Role,
+    Run, Seq, SeqSet, SystemNote, User, UserId,
 };
 
 /// What [`message`] reads, in its order.
@@ -24,7 +24,8 @@ pub(super) const CHAT: &str =
 
 /// What [`member`] reads, in its order.
 pub(super) const MEMBER: &str = "m.chat_id, m.user_id, m.role, m.joined_at, m.visible_from, \
-     m.delivered_to, m.delivered_more, m.read_to, m.read_more, m.muted_until, m.left_at";
+     m.delivered_to, m.delivered_more, m.read_to, m.read_more, m.pinned_at, m.archived, m.muted_until, \
+     m.settings_rev, m.settings_at, m.left_at, m.left_revision";
 
 /// What [`user`] reads, in its order.
 pub(super) const USER: &str = "id, display_name, avatar_url, issued_at, last_active";
@@ -73,6 +74,7 @@ pub(super) fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
         member_count: row.get(5)?,
         revision: row.get(6)?,
         deleted_at: time(row, 7)?,
+        untold: false,
     })
 }
 
@@ -98,8 +100,15 @@ pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
         visible_from: row.get(4)?,
         delivered: seq_set(row, 5)?,
         read: seq_set(row, 7)?,
-        muted_until: time(row, 9)?,
-        left_at: time(row, 10)?,
+        settings: ChatSettings {
+            pinned_at: time(row, 9)?,
+            archived: row.get(10)?,
+            muted_until: time(row, 11)?,
+            revision: row.get(12)?,
+            changed_at: time(row, 13)?,
+        },
+        left_at: time(row, 14)?,
+        left_revision: row.get(15)?,
     })
 }
 

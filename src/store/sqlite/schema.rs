@@ -87,9 +87,14 @@ CREATE TABLE members (
   delivered_more BLOB    NOT NULL,
   read_to        INTEGER NOT NULL,
   read_more      BLOB    NOT NULL,
-  muted_until    INTEGER,
-  left_at        INTEGER,
   receipts_at    INTEGER,
+  pinned_at      INTEGER,
+  archived       INTEGER NOT NULL DEFAULT 0,
+  muted_until    INTEGER,
+  settings_rev   INTEGER NOT NULL DEFAULT 0,
+  settings_at    INTEGER,
+  left_at        INTEGER,
+  left_revision  INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (chat_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX members_user ON members (user_id);

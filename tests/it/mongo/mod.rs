@@ -2,6 +2,7 @@
 
 mod append;
 mod failover;
+pub(crate) mod groups;
 mod making;
 mod measure;
 mod queries;
@@ -34,6 +35,7 @@ async fn group(store: &dyn Store, members: &[&str]) -> ChatId {
         member_count: u32::try_from(members.len()).expect("few members"),
         revision: 1,
         deleted_at: None,
+        untold: false,
     };
     let new = NewChat { key: None, id, content_hash: [0; 16], chat, members, note: None };
     match store.create_chat(new).await.expect("a chat is made") {

@@ -11,6 +11,7 @@ mod backends;
 mod changes;
 mod chats;
 mod content;
+mod groups;
 mod history;
 mod jobs;
 mod people;
@@ -154,6 +155,7 @@ impl Bench {
                 member_count: u32::try_from(members.len()).unwrap(),
                 revision: 1,
                 deleted_at: None,
+                untold: false,
             },
             members: members
                 .iter()
