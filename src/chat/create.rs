@@ -128,6 +128,7 @@ impl Service {
             client_message_id: "group-created".to_owned(),
             content_hash: self.sealer.content_hash(&[b"group-created"]),
             text: format!("{by} made the group"),
+            attachments: Vec::new(),
             reply_to: None,
             note: Some(SystemNote {
                 kind: NoteKind::GroupCreated,

@@ -15,11 +15,13 @@ use tracing::Instrument as _;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::files::Depot;
 use crate::model::UserId;
 use crate::store::{self, Store};
 use crate::vital::Vital;
 
 pub mod access;
+pub mod attachments;
 pub mod calls;
 pub mod create;
 pub mod feed;
@@ -56,6 +58,10 @@ pub struct Settings {
     pub presence_lease: Duration,
     /// How long after the last session a user still looks online.
     pub presence_grace: Duration,
+    /// Where the bytes of attachments are; `None`: there are none here.
+    pub attachments: Option<Depot>,
+    /// Bytes of one attachment.
+    pub max_attachment_bytes: u32,
 }
 
 /// The rules, and what they need.
@@ -79,6 +85,8 @@ pub struct Service {
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
     look: presence::Look,
+    attachments: attachments::Attachments,
+    pub(crate) links: attachments::Links,
     /// Sessions that have ended, until it is told who went for good.
     pub(crate) departures: TaskTracker,
     /// Everything else that runs beside the calls; awaited at the end.
@@ -112,6 +120,8 @@ impl Service {
             leases: leases::Leases::default(),
             departures: TaskTracker::new(),
             look: presence::Look::default(),
+            attachments: attachments::Attachments::default(),
+            links: attachments::Links::new(&sealer, &clock, settings.attachments.is_some()),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,
@@ -128,6 +138,7 @@ impl Service {
         service.keep(vital, "listening to nodes", own().listen());
         service.keep(vital, "healing", own().make_good());
         service.keep(vital, "presence", own().keep_presence());
+        service.keep(vital, "attachments", own().look_after_files());
         Ok(service)
     }
 

@@ -7,12 +7,13 @@ use tokio::sync::oneshot;
 
 use super::Service;
 use super::access::chat_id;
+use super::attachments;
 use super::feed::Sent;
 use super::limits::COMPARE_EVERY;
 use super::text;
 use crate::error::{Error, Reason, Result};
 use crate::metrics::{self, Via};
-use crate::model::{ChatId, Message, MessageId, Seq, UserId};
+use crate::model::{AttachmentId, ChatId, Message, MessageId, MessageKind, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
 use crate::trace;
@@ -91,12 +92,16 @@ impl Service {
             return Ok(Submitted { id, outcome });
         }
         let (id, chat) = (new.id, new.chat);
+        let files: Vec<AttachmentId> = new.attachments.iter().map(|of| of.id).collect();
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
         let user = user.clone();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
+            if !files.is_empty() && is_refused(&appended) {
+                service.unclaim_later(&files).await;
+            }
             if matches!(appended, Err(AppendError::NotMember)) {
                 // The list this node held was out of date.
                 service.rosters.forget(chat);
@@ -133,7 +138,8 @@ impl Service {
         let (Some(roster), Some(seat)) = (roster, seat) else {
             return self.known(user, chat, draft).await;
         };
-        let text = checked_content(&draft)?;
+        let text = checked_text(&draft)?;
+        let files = attachments::ids(&draft.attachment_ids)?;
         let content_hash = self.content_hash(&text, &draft);
         let reply_to = match self.reply_target(chat, &draft.reply_to, seat.visible_from).await {
             Ok(target) => target,
@@ -142,6 +148,17 @@ impl Service {
                 return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
             }
         };
+        let claimed = self.claim_attachments(user, &files, chat, &draft.client_message_id).await;
+        let attachments = match claimed {
+            Ok(attachments) => attachments,
+            Err(error) => {
+                return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
+            }
+        };
+        if let Err(error) = checked_type(draft.kind, MessageKind::of(&text, &attachments)) {
+            self.unclaim_later(&files).await;
+            return Err(error);
+        }
         Ok(Some(Checked::New(NewMessage {
             id: MessageId(self.clock.new_id()),
             chat,
@@ -149,6 +166,7 @@ impl Service {
             client_message_id: draft.client_message_id,
             content_hash,
             text,
+            attachments,
             reply_to,
             note: None,
             member_as_of: roster.as_of,
@@ -159,7 +177,7 @@ impl Service {
     async fn known(&self, user: &UserId, chat: ChatId, draft: Draft) -> Result<Option<Checked>> {
         let found = self.store.by_client_id(chat, user, &draft.client_message_id).await?;
         let Some(message) = found else { return Ok(None) };
-        let text = checked_content(&draft)?;
+        let text = checked_text(&draft)?;
         if self.content_hash(&text, &draft) != message.content_hash {
             return Err(AppendError::Reused.into());
         }
@@ -200,9 +218,14 @@ impl Service {
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
         #[cfg(mutants)]
         crate::mutants::arrived(message);
-        self.hand_on(Sent::committed(message));
+        self.hand_on(Sent::committed(message, &self.links));
         self.publish_message(message).await;
     }
+}
+
+/// Whether it is certain that this is not in the log by this append.
+fn is_refused(appended: &std::result::Result<Appended, AppendError>) -> bool {
+    matches!(appended, Err(AppendError::NotMember | AppendError::Reused | AppendError::Full))
 }
 
 enum Checked {
@@ -210,15 +233,21 @@ enum Checked {
     Known(Message),
 }
 
-fn checked_content(draft: &Draft) -> Result<String> {
-    if !draft.attachment_ids.is_empty() {
-        return Err(Error::field("attachment_ids", "no upload of yours has this id"));
-    }
-    match draft.kind {
-        proto::MessageType::Unspecified | proto::MessageType::Text => {}
-        _ => return Err(Error::field("type", "the server derives TEXT from this content")),
+/// The text may be empty where there are attachments.
+fn checked_text(draft: &Draft) -> Result<String> {
+    if draft.text.is_empty() && !draft.attachment_ids.is_empty() {
+        return Ok(String::new());
     }
     text::message_text(&draft.text)
+}
+
+fn checked_type(given: proto::MessageType, kind: MessageKind) -> Result<()> {
+    let derived = wire::message_type(kind);
+    if given == proto::MessageType::Unspecified || given == derived {
+        return Ok(());
+    }
+    let name = derived.as_str_name().trim_start_matches("MESSAGE_TYPE_");
+    Err(Error::field("type", format!("the server derives {name} from this content")))
 }
 
 /// A message is not found in a chat the caller is in.

@@ -6,7 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::limits::{
-    MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_QUERY_CHARS, MAX_TEXT_BYTES, MAX_TITLE_CHARS,
+    MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_FILE_NAME_BYTES, MAX_QUERY_CHARS, MAX_TEXT_BYTES,
+    MAX_TITLE_CHARS,
 };
 use crate::error::{Error, Result};
 
@@ -33,6 +34,21 @@ pub fn title(raw: &str) -> Result<String> {
     let text = clean(raw, |_| false, "title")?;
     let text = text.trim().to_owned();
     if text.chars().count() > MAX_TITLE_CHARS { Err(too_long()) } else { Ok(text) }
+}
+
+/// A file's name: one line, without any path, 1 to 255 bytes.
+pub fn file_name(raw: &str) -> Result<String> {
+    const FIELD: &str = "description.file_name";
+    let too_long = || Error::over_limit(FIELD, MAX_FILE_NAME_BYTES, "bytes of UTF-8");
+    if raw.len() > 16 * MAX_FILE_NAME_BYTES {
+        return Err(too_long());
+    }
+    let name = raw.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = clean(name, |_| false, FIELD)?.trim().to_owned();
+    if name == "." || name == ".." {
+        return Err(Error::field(FIELD, "is not a name"));
+    }
+    if name.len() > MAX_FILE_NAME_BYTES { Err(too_long()) } else { Ok(name) }
 }
 
 /// A display name as a token brings it, at most 128 characters; `None`: it shows nothing.

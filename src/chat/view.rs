@@ -6,6 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Service;
 use super::access::Admitted;
+use super::attachments::Links;
 use super::limits::MAX_RECEIPT_MEMBERS;
 use crate::error::Result;
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Role, Seq, User, UserId};
@@ -72,7 +73,8 @@ impl Service {
         } else {
             Vec::new()
         };
-        Ok(messages.iter().map(|message| show(user, message, &members)).collect())
+        let messages = self.with_previews(messages).await?;
+        Ok(messages.iter().map(|message| show(user, message, &members, &self.links)).collect())
     }
 
     /// Chats as their member sees them, in the order given.
@@ -106,7 +108,7 @@ impl Service {
             chat.muted_until = row.place.muted_until.map(wire::timestamp);
             chat.presence = presence.get(&row.chat.id).copied();
             chat.last_message = newest.get(&row.chat.id).map(|message| {
-                let mut shown = show(user, message, members);
+                let mut shown = show(user, message, members, &self.links);
                 shown.delivered_to.clear();
                 shown.read_by.clear();
                 shown
@@ -214,8 +216,8 @@ pub fn updated_at(chat: &Chat, head: Option<Head>) -> crate::clock::Timestamp {
     head.map_or(chat.id.time(), |head| head.id.time())
 }
 
-fn show(user: &UserId, message: &Message, members: &[Member]) -> proto::Message {
-    let mut shown = wire::message(message);
+fn show(user: &UserId, message: &Message, members: &[Member], links: &Links) -> proto::Message {
+    let mut shown = links.message(message);
     if message.sender.as_ref() == Some(user) {
         if members.len() <= MAX_RECEIPT_MEMBERS {
             receipts(&mut shown, user, members);

@@ -187,6 +187,16 @@ labels! {
         PutLastActive = "put_last_active",
         Users = "users",
         Now = "now",
+        OpenFile = "open_file",
+        Files = "files",
+        AdvanceFile = "advance_file",
+        CompleteFile = "complete_file",
+        PutPreview = "put_preview",
+        ClaimFiles = "claim_files",
+        DueFiles = "due_files",
+        SettleFile = "settle_file",
+        MakeDue = "make_due",
+        ForgetFile = "forget_file",
     }
 
     /// What the store answered. `refused` is a good answer, too: by the rules, no.

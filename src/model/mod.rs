@@ -2,13 +2,15 @@
 //!
 //! Nothing here knows protobuf, a database or the network.
 
+mod attachment;
 mod chat;
 mod ids;
 mod message;
 mod seqs;
 
+pub use attachment::{Attachment, Family};
 pub use chat::{Chat, ChatKind, Member, Role, User};
-pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
+pub use ids::{AttachmentId, ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
 pub use message::{Message, MessageKind, MessageState, NoteKind, SystemNote};
 pub use seqs::{MAX_RUNS, Run, SeqSet};
 

@@ -14,6 +14,7 @@ use crate::bus::{self, Bus, BusOptions};
 use crate::chat::{Service, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, Refused};
+use crate::files::{self, Depot};
 use crate::rpc::Door;
 use crate::session::{Sessions, Times};
 use crate::store::{self, Measured, Store};
@@ -42,6 +43,9 @@ pub enum StartError {
     /// The bus cannot be opened.
     #[error(transparent)]
     Bus(#[from] bus::OpenError),
+    /// The depot of attachments cannot be opened.
+    #[error(transparent)]
+    Depot(#[from] files::OpenError),
     /// The store was opened, and then did not answer.
     #[error("the store does not answer: {0}")]
     Away(#[from] store::StoreError),
@@ -79,6 +83,8 @@ impl Node {
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,
+            attachments: config.attachments.as_deref().map(Depot::open).transpose()?,
+            max_attachment_bytes: config.max_attachment_bytes,
         };
         let backends = (Arc::clone(&store), Arc::clone(&bus));
         let service =
@@ -99,7 +105,8 @@ impl Node {
         let stop = CancellationToken::new();
         let door = Arc::new(Door::new(Arc::clone(&service), Arc::clone(&sessions)));
         let admin = admin.map(|bound| bound.serve_admin(readiness.clone(), &vital));
-        let edge = Edge { verifier, clock, readiness, vital: vital.clone() };
+        let files = Some(Arc::clone(&service));
+        let edge = Edge { verifier, clock, readiness, vital: vital.clone(), files };
         let running = bound.serve(config, edge, all_routes(&door), stop.clone());
         Ok(Self {
             running,

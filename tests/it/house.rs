@@ -10,7 +10,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
@@ -20,12 +20,17 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("trace", &["clock", "metrics"]),
     ("store", &["clock", "metrics", "model", "trace", "vital"]),
     ("bus", &["clock", "metrics", "model", "vital"]),
+    // Bytes, and nothing of whose they are.
+    ("files", &[]),
     // The one road from what fails below to what a client sees.
-    ("error", &["metrics", "proto", "store"]),
+    ("error", &["files", "metrics", "proto", "store"]),
     ("wire", &["clock", "error", "model", "proto", "trace"]),
     (
         "chat",
-        &["bus", "clock", "error", "metrics", "model", "proto", "store", "trace", "vital", "wire"],
+        &[
+            "bus", "clock", "error", "files", "metrics", "model", "proto", "store", "trace",
+            "vital", "wire",
+        ],
     ),
     // Its places and its tokens are all it has of the bus and of the door.
     (
@@ -38,8 +43,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "rpc",
         &[
-            "auth", "chat", "clock", "error", "metrics", "model", "proto", "session", "trace",
-            "vital", "wire",
+            "auth", "chat", "clock", "error", "files", "metrics", "model", "proto", "session",
+            "trace", "vital", "wire",
         ],
     ),
     ("auth", &["clock", "config", "error", "model", "trace", "wire"]),
@@ -49,8 +54,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "server",
         &[
-            "auth", "bus", "chat", "clock", "config", "metrics", "model", "proto", "rpc",
-            "session", "store", "vital",
+            "auth", "bus", "chat", "clock", "config", "error", "files", "metrics", "model",
+            "proto", "rpc", "session", "store", "trace", "vital", "wire",
         ],
     ),
     ("client", &["clock", "model", "proto"]),
@@ -62,10 +67,11 @@ const ROOMS: [(&str, &[&str]); 19] = [
 ];
 
 /// The rooms in which each of these may be named. A client has a disk of its own.
-const FOREIGN: [(&str, &[&str]); 6] = [
+const FOREIGN: [(&str, &[&str]); 7] = [
     ("mongodb::", &["store/mongo"]),
     ("rusqlite::", &["store/sqlite", "client"]),
     ("fred::", &["bus/redis"]),
+    ("object_store::", &["files"]),
     ("axum::", &["server"]),
     ("hyper", &["server", "load"]),
     ("opentelemetry", &["trace"]),

@@ -41,7 +41,7 @@ impl Service {
             self.replay_messages(missing, &introduced, to).await?;
         }
         for message in &lacks.changed {
-            tell(to, Told::Change(wire::event_frame(change_event(message)))).await?;
+            tell(to, Told::Change(wire::event_frame(self.change_event(message)))).await?;
         }
         for member in &lacks.receipts {
             for event in self.receipt_events(user, member).await.map_err(Some)? {
@@ -79,7 +79,7 @@ impl Service {
             }
             for message in page {
                 after = message.seq;
-                let frame = frame_of(wire::message(&message));
+                let frame = frame_of(self.links.message(&message));
                 let (chat, seq, id) = (message.chat, message.seq, message.id);
                 tell(to, Told::Message { chat, seq, id, frame }).await?;
             }
@@ -115,26 +115,26 @@ impl Service {
         }
         Ok(events)
     }
+
+    fn change_event(&self, message: &Message) -> proto::event::Event {
+        match message.deleted_at {
+            Some(at) => proto::event::Event::MessageDeleted(proto::MessageDeleted {
+                chat_id: message.chat.to_string(),
+                message_id: message.id.to_string(),
+                seq: message.seq,
+                deleted_at: Some(wire::timestamp(at)),
+                revision: message.revision,
+                sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
+            }),
+            None => proto::event::Event::MessageEdited(proto::MessageEdited {
+                message: Some(self.links.message(message)),
+            }),
+        }
+    }
 }
 
 async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
     to.send(Ok(told)).await.map_err(|_| None)
-}
-
-fn change_event(message: &Message) -> proto::event::Event {
-    match message.deleted_at {
-        Some(at) => proto::event::Event::MessageDeleted(proto::MessageDeleted {
-            chat_id: message.chat.to_string(),
-            message_id: message.id.to_string(),
-            seq: message.seq,
-            deleted_at: Some(wire::timestamp(at)),
-            revision: message.revision,
-            sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
-        }),
-        None => proto::event::Event::MessageEdited(proto::MessageEdited {
-            message: Some(wire::message(message)),
-        }),
-    }
 }
 
 fn removed_event(chat: &Chat) -> proto::event::Event {

@@ -157,14 +157,18 @@ impl Db {
         id: MessageId,
     ) -> Result<Option<Message>> {
         let filter = doc! { "_id": uuid(id.0), "chat_id": uuid(chat.0), "deleted_at": null };
+        let carried = self.files_will_go(chat, id).await?;
         let change = vec![doc! { "$set": {
             "text": "",
+            "attachments": [],
             "deleted_at": "$$NOW",
             "changed_at": "$$NOW",
             "revision": { "$add": ["$revision", 1_i64] },
         } }];
         let update = self.messages.find_one_and_update(filter, change);
-        match round(update.return_document(ReturnDocument::After)).await? {
+        let deleted = round(update.return_document(ReturnDocument::After)).await?;
+        self.files_go(&carried).await?;
+        match deleted {
             Some(deleted) => deleted.message().map(Some),
             // Nothing there, or deleted before; that write, too, is majority-committed now, for
             // one that changes nothing waits for what it saw.

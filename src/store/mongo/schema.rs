@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::super::{Result, StoreError};
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
+use super::files::FileDoc;
 
 /// How long making all indexes may take when the store opens.
 const INDEXES: Duration = Duration::from_secs(300);
@@ -42,6 +43,8 @@ pub(super) struct Db {
     pub(super) members: Collection<MemberDoc>,
     /// By user id.
     pub(super) users: Collection<UserDoc>,
+    /// By the attachment's id.
+    pub(super) files: Collection<FileDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
 }
@@ -81,6 +84,7 @@ impl Db {
             chat_keys: database.collection("chat_keys"),
             members: database.collection("members"),
             users: database.collection("users"),
+            files: database.collection("files"),
             keys: database.collection("keys"),
             database,
             client,
@@ -110,6 +114,14 @@ impl Db {
         messages.map_err(|error| failure(&error))?;
         let members = self.members.create_indexes(members).await;
         members.map_err(|error| failure(&error))?;
+        let due = IndexOptions::builder()
+            .partial_filter_expression(doc! { "due_at": { "$exists": true } })
+            .build();
+        let files = [
+            index(doc! { "owner_id": 1, "held": 1 }, IndexOptions::default()),
+            index(doc! { "due_at": 1 }, due),
+        ];
+        self.files.create_indexes(files).await.map_err(|error| failure(&error))?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
+use super::files;
 use super::rows::{self, MESSAGE};
 use crate::clock::Timestamp;
 use crate::model::{ChatId, MAX_SEQ, Message, MessageId, Run, Seq, UserId};
@@ -47,7 +48,7 @@ pub(super) fn insert(db: &Connection, message: &Message) -> rusqlite::Result<()>
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "INSERT INTO messages ({MESSAGE})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
         )
     });
     let (note_kind, note) = rows::note_columns(message.note.as_ref())?;
@@ -65,6 +66,7 @@ pub(super) fn insert(db: &Connection, message: &Message) -> rusqlite::Result<()>
         message.revision,
         message.reply_to.map(|(id, _)| *id.0.as_bytes()),
         message.reply_to.map(|(_, seq)| seq),
+        rows::attachments_column(&message.attachments)?,
         message.text,
     ])?;
     Ok(())
@@ -207,9 +209,13 @@ pub(super) fn delete(
     chat: ChatId,
     id: MessageId,
 ) -> rusqlite::Result<Option<Message>> {
+    if let Some(message) = message(db, chat, id)? {
+        let ids: Vec<_> = message.attachments.iter().map(|attachment| attachment.id).collect();
+        files::make_due(db, &ids, now)?;
+    }
     db.prepare_cached(
         "UPDATE messages
-         SET text = '', deleted_at = ?3, changed_at = ?3, revision = revision + 1
+         SET text = '', attachments = NULL, deleted_at = ?3, changed_at = ?3, revision = revision + 1
          WHERE id = ?1 AND chat_id = ?2 AND deleted_at IS NULL",
     )?
     .execute(params![id.0.as_bytes(), chat.0.as_bytes(), now.0])?;

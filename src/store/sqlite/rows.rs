@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role, Run, Seq, SeqSet,
-    SystemNote, User, UserId,
+    Attachment, AttachmentId, Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role,
+    Run, Seq, SeqSet, SystemNote, User, UserId,
 };
 
 /// What [`message`] reads, in its order.
 pub(super) const MESSAGE: &str = "chat_id, seq, id, sender_id, client_message_id, content_hash, \
-     note_kind, note, edited_at, deleted_at, revision, reply_id, reply_seq, text";
+     note_kind, note, edited_at, deleted_at, revision, reply_id, reply_seq, attachments, text";
 
 /// What [`chat`] reads, in its order.
 pub(super) const CHAT: &str =
@@ -51,7 +51,8 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         deleted_at: time(row, 9)?,
         revision: row.get(10)?,
         reply_to: reply.0.zip(reply.1).map(|(id, seq)| (MessageId(Uuid::from_bytes(id)), seq)),
-        text: row.get(13)?,
+        attachments: attachments(row, 13)?,
+        text: row.get(14)?,
     })
 }
 
@@ -126,7 +127,7 @@ pub(super) fn user_id(row: &Row<'_>, at: usize) -> rusqlite::Result<UserId> {
     if name.is_empty() { Err(impossible(at, "user")) } else { Ok(UserId::new(&name)) }
 }
 
-fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(at)?.map(Timestamp))
 }
 
@@ -177,6 +178,60 @@ fn note(row: &Row<'_>) -> rusqlite::Result<Option<SystemNote>> {
         users: stored.users.iter().map(|user| UserId::new(user)).collect(),
         title: stored.title,
     }))
+}
+
+/// An attachment, within the column of a message.
+#[derive(Serialize, Deserialize)]
+struct StoredAttachment {
+    id: Uuid,
+    name: String,
+    r#type: String,
+    size: u32,
+    #[serde(default)]
+    width: u32,
+    #[serde(default)]
+    height: u32,
+    #[serde(default)]
+    blurhash: String,
+    #[serde(default)]
+    thumbnail: bool,
+}
+
+fn attachments(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<Attachment>> {
+    let Some(text) = row.get::<_, Option<String>>(at)? else { return Ok(Vec::new()) };
+    let stored: Vec<StoredAttachment> =
+        serde_json::from_str(&text).map_err(|_| impossible(at, "list of attachments"))?;
+    let attachment = |stored: StoredAttachment| Attachment {
+        id: AttachmentId(stored.id),
+        file_name: stored.name,
+        content_type: stored.r#type,
+        size: stored.size,
+        width: stored.width,
+        height: stored.height,
+        blurhash: stored.blurhash,
+        thumbnail: stored.thumbnail,
+    };
+    Ok(stored.into_iter().map(attachment).collect())
+}
+
+/// The column of a message's attachments.
+pub(super) fn attachments_column(of: &[Attachment]) -> rusqlite::Result<Option<String>> {
+    if of.is_empty() {
+        return Ok(None);
+    }
+    let stored = |of: &Attachment| StoredAttachment {
+        id: of.id.0,
+        name: of.file_name.clone(),
+        r#type: of.content_type.clone(),
+        size: of.size,
+        width: of.width,
+        height: of.height,
+        blurhash: of.blurhash.clone(),
+        thumbnail: of.thumbnail,
+    };
+    let stored: Vec<StoredAttachment> = of.iter().map(stored).collect();
+    let text = serde_json::to_string(&stored);
+    text.map(Some).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 /// The two columns of a note.

@@ -51,6 +51,7 @@ fn message(chat: ChatId, sender: &str, client_message_id: &str) -> NewMessage {
         client_message_id: client_message_id.to_owned(),
         content_hash: [7; 16],
         text: format!("text of {client_message_id}"),
+        attachments: Vec::new(),
         reply_to: None,
         note: None,
         member_as_of: 0,

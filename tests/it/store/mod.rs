@@ -96,6 +96,7 @@ impl Bench {
             client_message_id: client_id.to_owned(),
             content_hash: [1; 16],
             text: format!("{client_id} of {sender}"),
+            attachments: Vec::new(),
             reply_to: None,
             note: None,
             member_as_of: 0,

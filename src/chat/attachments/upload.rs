@@ -1,0 +1,421 @@
+//! Uploading: by a stream of gRPC, or by HTTP to a signed URL, whole or in parts.
+//!
+//! An upload runs in a task of its own, with the stream of its bytes: whoever goes away in the
+//! middle, what was written is taken away again. Parts wait in the depot as they came, and are
+//! looked at when all are there; the last one is answered after that.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt as _};
+use tokio::time::timeout;
+
+use super::{Description, Service};
+use crate::chat::limits::{
+    FILE_PROGRESS_WITHIN, MAX_UPLOADS, ORPHAN_AGE, UPLOAD_PART, UPLOAD_WITHIN, UPLOADS_AT_ONCE,
+};
+use crate::error::{Error, Reason, Result};
+use crate::files::{Bytes, Depot, Intake, PIECE, Part, Place, Whole};
+use crate::metrics;
+use crate::model::{Attachment, AttachmentId, UserId};
+use crate::proto;
+use crate::store::{File, NewFile, WholeFile};
+use crate::trace;
+use crate::wire;
+
+/// A part begins where a piece does.
+const _: () = assert!((UPLOAD_PART as usize).is_multiple_of(PIECE));
+
+/// What one PUT says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Its first and last byte and the size of the whole, as in `Content-Range`; `None`: all.
+    pub range: Option<(u64, u64, u64)>,
+    /// How many bytes it has, if it says so.
+    pub length: Option<u64>,
+}
+
+/// How far an upload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutState {
+    /// How many bytes are there.
+    pub offset: u32,
+    /// It is whole, and can be sent.
+    pub whole: bool,
+}
+
+impl Service {
+    /// Takes a file by one stream of its bytes. What breaks leaves nothing behind.
+    pub async fn upload<S>(
+        self: &Arc<Self>,
+        user: &UserId,
+        description: Option<proto::UploadDescription>,
+        bytes: S,
+    ) -> Result<proto::Attachment>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + 'static,
+    {
+        let depot = self.depot()?.clone();
+        let description = self.described(description)?;
+        let size = description.size;
+        let id = self.open_upload(user, description).await?;
+        self.apart(move |service| async move {
+            let taken = service.take_whole(&depot, id, size, bytes).await;
+            if taken.is_err() {
+                service.let_go(id, None).await;
+            }
+            taken.map(|attachment| wire::attachment(&attachment))
+        })
+        .await
+    }
+
+    /// Opens an upload by HTTP.
+    pub async fn create_upload(
+        &self,
+        user: &UserId,
+        description: Option<proto::UploadDescription>,
+    ) -> Result<proto::CreateUploadResponse> {
+        self.depot()?;
+        let description = self.described(description)?;
+        let id = self.open_upload(user, description).await?;
+        let expires = id.time().plus(ORPHAN_AGE);
+        Ok(proto::CreateUploadResponse {
+            attachment_id: id.to_string(),
+            upload_url: self.links.upload(id, expires),
+            part_bytes: UPLOAD_PART,
+            expires_at: Some(wire::timestamp(expires)),
+        })
+    }
+
+    /// How far the upload of this link is.
+    pub async fn upload_state(&self, link: &str) -> Result<PutState> {
+        self.depot()?;
+        Ok(state(&self.linked(link).await?))
+    }
+
+    /// Takes the bytes of one PUT to this link.
+    pub async fn put<S>(self: &Arc<Self>, link: &str, put: Put, bytes: S) -> Result<PutState>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + 'static,
+    {
+        let depot = self.depot()?.clone();
+        let file = self.linked(link).await?;
+        let (first, length) = expected(&file, put)?;
+        self.apart(move |service| async move {
+            let id = file.attachment.id;
+            let taken = service.take_put(&depot, &file, first, length, bytes).await;
+            if taken.as_ref().is_err_and(|error| is_final(error.reason)) {
+                service.let_go(id, None).await;
+            }
+            taken
+        })
+        .await
+    }
+
+    async fn open_upload(&self, user: &UserId, description: Description) -> Result<AttachmentId> {
+        let id = AttachmentId(self.clock.new_id());
+        let new = NewFile {
+            id,
+            owner: user.clone(),
+            file_name: description.file_name,
+            size: description.size,
+            due_at: id.time().plus(ORPHAN_AGE),
+        };
+        if self.store.open_file(new, MAX_UPLOADS).await? {
+            return Ok(id);
+        }
+        let what = "too many uploads that no message has taken: send them, or wait a day";
+        let mut error = Error::new(Reason::TooManyUploads, what);
+        error.metadata.push(("limit", MAX_UPLOADS.to_string()));
+        Err(error)
+    }
+
+    /// Does something that ends by itself when who asked for it goes away.
+    async fn apart<T, F>(
+        self: &Arc<Self>,
+        work: impl FnOnce(Arc<Self>) -> F + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let service = Arc::clone(self);
+        let task = self.tasks.spawn(trace::carry(async move {
+            let Ok(_place) = service.attachments.uploading.try_acquire() else {
+                let what = format!("{UPLOADS_AT_ONCE} uploads are under way here; try again");
+                return Err(Error::new(Reason::RateLimited, what));
+            };
+            let _under_way = metrics::uploads_under_way().enter();
+            let done = work(Arc::clone(&service)).await;
+            metrics::uploads().of(Reason::outcome(&done)).inc();
+            done
+        }));
+        task.await.unwrap_or_else(|error| Err(Error::internal(error)))
+    }
+
+    /// The file of a link that is not on its way out.
+    async fn linked(&self, link: &str) -> Result<File> {
+        let id = self.links.read_upload(link).ok_or_else(Error::attachment_not_found)?;
+        let file = self.store.files(&[id]).await?.pop();
+        file.filter(|file| !file.doomed).ok_or_else(Error::attachment_not_found)
+    }
+
+    /// Takes all of a file.
+    async fn take_whole<S>(
+        self: &Arc<Self>,
+        depot: &Depot,
+        id: AttachmentId,
+        size: u32,
+        bytes: S,
+    ) -> Result<Attachment>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + 'static,
+    {
+        let mut intake = Intake::new(depot.clone(), id.0, self.clock.new_id(), size);
+        let mut bytes = pin!(self.watched(bytes));
+        let taken: Result<Whole> = async {
+            while let Some(bytes) = bytes.next().await {
+                intake.push(&bytes?).await?;
+            }
+            Ok(intake.finish().await?)
+        }
+        .await;
+        self.noted(id, size, intake, taken).await
+    }
+
+    /// Notes a file that is in the depot, or takes away what of it is there.
+    async fn noted(
+        self: &Arc<Self>,
+        id: AttachmentId,
+        came: u32,
+        intake: Intake,
+        taken: Result<Whole>,
+    ) -> Result<Attachment> {
+        let noted = match taken {
+            Ok(whole) => self.note_whole(id, came, &whole).await,
+            Err(error) => Err(error),
+        };
+        // Where it is not known whether it was noted, the bytes stay until the file goes.
+        if noted.as_ref().is_err_and(|error| error.reason != Reason::StoreUnavailable) {
+            intake.abandon().await;
+        }
+        noted?;
+        self.make_preview_soon(id).await;
+        let file = self.store.files(&[id]).await?.pop();
+        Ok(file.ok_or_else(Error::attachment_not_found)?.attachment)
+    }
+
+    async fn note_whole(&self, id: AttachmentId, came: u32, whole: &Whole) -> Result<()> {
+        let (width, height) = whole.pixels.unwrap_or((0, 0));
+        let noted = WholeFile {
+            id,
+            body: whole.body,
+            content_type: whole.content_type.to_owned(),
+            // It has grown by less than what a segment of Exif takes.
+            size: u32::try_from(whole.size).unwrap_or(u32::MAX),
+            came,
+            width,
+            height,
+            wants_preview: whole.pixels.is_some(),
+        };
+        // Another attempt came first, or it has gone meanwhile.
+        let done = self.store.complete_file(noted).await?;
+        metrics::upload_bytes().add(whole.size);
+        if done { Ok(()) } else { Err(Error::attachment_not_found()) }
+    }
+
+    /// The bytes, as long as they get on, the node stays, and it does not take too long.
+    fn watched<S>(&self, bytes: S) -> impl Stream<Item = Result<Bytes>> + use<S>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + 'static,
+    {
+        let late = || Error::new(Reason::TimedOut, "the upload did not get on");
+        let stop = self.stop.clone();
+        let end = tokio::time::Instant::now() + UPLOAD_WITHIN;
+        futures_util::stream::unfold(Some(Box::pin(bytes)), move |bytes| {
+            let stop = stop.clone();
+            async move {
+                let mut bytes = bytes?;
+                let next = async {
+                    tokio::select! {
+                        () = stop.cancelled() => {
+                            Some(Err(Error::new(Reason::ShuttingDown, "this node leaves")))
+                        }
+                        () = tokio::time::sleep_until(end) => Some(Err(late())),
+                        next = bytes.next() => next,
+                    }
+                };
+                match timeout(FILE_PROGRESS_WITHIN, next).await {
+                    Ok(Some(Ok(next))) => Some((Ok(next), Some(bytes))),
+                    Ok(Some(Err(error))) => Some((Err(error), None)),
+                    Ok(None) => None,
+                    Err(_) => Some((Err(late()), None)),
+                }
+            }
+        })
+    }
+
+    async fn take_put<S>(
+        self: &Arc<Self>,
+        depot: &Depot,
+        file: &File,
+        first: u32,
+        length: u32,
+        bytes: S,
+    ) -> Result<PutState>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + 'static,
+    {
+        let (id, size) = (file.attachment.id, file.attachment.size);
+        if file.body.is_some() {
+            // All of it came before; who asks again did not hear so.
+            self.pass_over(bytes).await?;
+            return Ok(state(file));
+        }
+        if size <= UPLOAD_PART {
+            self.take_whole(depot, id, size, bytes).await?;
+            return Ok(PutState { offset: size, whole: true });
+        }
+        let end = first + length;
+        if end <= file.uploaded {
+            self.pass_over(bytes).await?;
+        } else {
+            self.take_part(depot, id, first, length, bytes).await?;
+            let at = self.store.advance_file(id, first, end).await?;
+            if at.is_none_or(|at| at < end) {
+                return Err(Error::attachment_not_found());
+            }
+        }
+        if end < size {
+            return Ok(PutState { offset: end, whole: false });
+        }
+        self.join_parts(depot, id, size).await?;
+        Ok(PutState { offset: size, whole: true })
+    }
+
+    /// Reads what is there already, so that it is the answer that the client hears.
+    async fn pass_over<S>(&self, bytes: S) -> Result<()>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + 'static,
+    {
+        let mut bytes = pin!(self.watched(bytes));
+        let mut left = u64::from(UPLOAD_PART);
+        while let Some(bytes) = bytes.next().await {
+            left = left.saturating_sub(bytes?.len() as u64);
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a part aside as it comes.
+    async fn take_part<S>(
+        &self,
+        depot: &Depot,
+        id: AttachmentId,
+        first: u32,
+        length: u32,
+        bytes: S,
+    ) -> Result<()>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + 'static,
+    {
+        let mut bytes = pin!(self.watched(bytes));
+        let (mut came, mut piece) = (0, Vec::new());
+        let mut number = first / PIECE_BYTES;
+        while let Some(bytes) = bytes.next().await {
+            let bytes = bytes?;
+            came += bytes.len() as u64;
+            if came > u64::from(length) {
+                break;
+            }
+            piece.extend_from_slice(&bytes);
+            while piece.len() >= PIECE {
+                let rest = piece.split_off(PIECE);
+                let full = std::mem::replace(&mut piece, rest);
+                depot.put(raw(id, number), full.into()).await?;
+                number += 1;
+            }
+        }
+        if came != u64::from(length) {
+            return Err(Error::field("Content-Range", "must be exactly the bytes that come"));
+        }
+        if !piece.is_empty() {
+            depot.put(raw(id, number), piece.into()).await?;
+        }
+        Ok(())
+    }
+
+    /// All parts are there: they go the way of any file.
+    async fn join_parts(
+        self: &Arc<Self>,
+        depot: &Depot,
+        id: AttachmentId,
+        size: u32,
+    ) -> Result<()> {
+        let mut intake = Intake::new(depot.clone(), id.0, self.clock.new_id(), size);
+        let taken: Result<Whole> = async {
+            for number in 0..size.div_ceil(PIECE_BYTES) {
+                intake.push(&depot.get_all(raw(id, number)).await?).await?;
+            }
+            Ok(intake.finish().await?)
+        }
+        .await;
+        self.noted(id, size, intake, taken).await?;
+        if let Err(error) = depot.remove_body(id.0, id.0).await {
+            // They go with the file.
+            tracing::warn!(%error, file = %id, "parts of an upload stay for now");
+        }
+        Ok(())
+    }
+}
+
+const PIECE_BYTES: u32 = 1024 * 1024;
+const _: () = assert!(PIECE_BYTES as usize == PIECE);
+
+/// Where a piece of a part waits.
+fn raw(id: AttachmentId, number: u32) -> Place {
+    Place { file: id.0, body: id.0, part: Part::Piece(number) }
+}
+
+/// How far an upload is. The last part is asked for again until the whole was looked at.
+fn state(file: &File) -> PutState {
+    let last = (file.attachment.size.max(1) - 1) / UPLOAD_PART * UPLOAD_PART;
+    match file.body {
+        Some(_) => PutState { offset: file.uploaded, whole: true },
+        None => PutState { offset: file.uploaded.min(last), whole: false },
+    }
+}
+
+/// Where the bytes of a PUT begin and how many they are, if they are those that may come now.
+fn expected(file: &File, put: Put) -> Result<(u32, u32)> {
+    // What it was said to be: of a whole one, what came.
+    let size = if file.body.is_some() { file.uploaded } else { file.attachment.size };
+    let whole = (0, u64::from(size).saturating_sub(1), u64::from(size));
+    let (first, last, of) = put.range.unwrap_or(whole);
+    let wrong = |what: &'static str| Err(Error::field("Content-Range", what));
+    if of != u64::from(size) {
+        return wrong("is of a file of another size");
+    }
+    let Ok(first) = u32::try_from(first) else { return wrong("is beyond the end of the file") };
+    if first % UPLOAD_PART != 0 || first >= size {
+        return wrong("does not begin where a part does");
+    }
+    let length = UPLOAD_PART.min(size - first);
+    if last != u64::from(first + length) - 1 {
+        return wrong("is not one part");
+    }
+    if put.length.is_some_and(|given| given != u64::from(length)) {
+        return Err(Error::field("Content-Length", "is not the length of the part"));
+    }
+    if file.body.is_none() && first > file.uploaded {
+        return wrong("comes before the part in front of it: ask for Upload-Offset");
+    }
+    Ok((first, length))
+}
+
+/// Whether a file that was refused so will never be taken.
+fn is_final(reason: Reason) -> bool {
+    matches!(reason, Reason::AttachmentTypeRefused | Reason::FieldInvalid)
+}
