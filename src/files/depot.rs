@@ -178,7 +178,12 @@ impl Depot {
 
     /// Takes away what one attempt has written for a file.
     pub async fn remove_body(&self, file: Uuid, body: Uuid) -> Result<(), Failure> {
-        self.remove_under(&[file.to_string(), body.to_string()]).await
+        self.remove_under(&[file.to_string(), body.to_string()]).await?;
+        if let Some(folder) = &self.folder {
+            // Unless others have written for it, too: then it is not empty.
+            let _not_empty = tokio::fs::remove_dir(folder.join(file.to_string())).await;
+        }
+        Ok(())
     }
 
     async fn remove_under(&self, names: &[String]) -> Result<(), Failure> {

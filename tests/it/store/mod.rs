@@ -10,6 +10,7 @@ mod append;
 mod backends;
 mod changes;
 mod chats;
+mod files;
 mod history;
 mod receipts;
 mod sqlite;

@@ -1,6 +1,7 @@
 //! Two people talk: the life of a message through real streams, on both pairs of backends.
 
 mod errors;
+mod files;
 mod inbox;
 mod large;
 mod presence;

@@ -73,6 +73,8 @@ async fn a_stream_begins_with_ready_and_what_the_server_allows(world: World) {
             max_group_members: 10_000,
             max_receipt_members: 256,
             max_joined_chats: 32,
+            max_attachment_bytes: 25_000_000,
+            max_attachments: 10,
             ..proto::Limits::default()
         };
         assert_eq!(ready.limits, Some(limits));
