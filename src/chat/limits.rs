@@ -78,6 +78,28 @@ pub const TYPING_QUEUE: usize = 8_192;
 pub const MAX_WATCHED: usize = 200;
 /// How often the presence of users on silent nodes is read again.
 pub const PRESENCE_SWEEP: Duration = Duration::from_secs(10);
+/// Users whom one user has blocked: more than anyone keeps in mind. `TOO_MANY_BLOCKS`.
+pub const MAX_BLOCKS: u32 = 1_000;
+/// Blocks that are remembered of all users together, each user counting as four: some 100 MB.
+pub const RESERVES: u64 = 2_000_000;
+/// What a user keeps from others is remembered no longer than this, whatever is heard.
+pub const RESERVE_AGE: Duration = Duration::from_secs(60);
+/// How long a change of it waits for the other nodes: longer than one that was not told of it takes
+/// to notice that it is deaf (4 s).
+pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Users that one call may ask about. `FIELD_INVALID`.
+pub const MAX_USERS_ASKED: usize = 100;
+/// Users who are told of one's new name, smaller chats first; others learn it when they next look.
+pub const PROFILE_TOLD_TO: usize = 5_000;
+/// Users whose names are told in one step; the steps come one after the other.
+pub const PROFILE_STEP: usize = 256;
+/// A user's names are told no more often than this; the last one always is.
+pub const PROFILE_PAUSE: Duration = Duration::from_secs(10);
+/// Users with new names of which one node tells at once, and who may wait or pause; of more nobody
+/// is told.
+pub const PROFILES_AT_ONCE: usize = 4;
+/// See [`PROFILES_AT_ONCE`].
+pub const PROFILES_WAITING: usize = 10_000;
 /// How long a stream may take to say Hello. `TIMED_OUT`.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long presence may take before a stream opens without it.

@@ -22,6 +22,7 @@ use crate::vital::Vital;
 
 pub mod access;
 pub mod attachments;
+pub mod block;
 pub mod calls;
 pub mod create;
 pub mod feed;
@@ -30,13 +31,16 @@ pub mod hub;
 pub mod inbox;
 pub mod leases;
 pub mod limits;
+pub mod people;
 pub mod position;
 pub mod presence;
+pub mod privacy;
 pub mod profile;
 pub mod rate;
 pub mod receipts;
 pub mod relay;
 pub mod replay;
+pub mod reserve;
 pub mod roster;
 pub mod seal;
 pub mod send;
@@ -77,6 +81,7 @@ pub struct Service {
     receipts: receipts::Receipts,
     typing: typing::Typing,
     profiles: profile::Profiles,
+    reserves: reserve::Reserves,
     orders: inbox::Orders,
     rate: rate::Rate,
     calls: calls::Calls,
@@ -112,6 +117,7 @@ impl Service {
             hub: hub::Hub::default(),
             feeds: feed::Feeds::default(),
             profiles: profile::Profiles::default(),
+            reserves: reserve::Reserves::default(),
             orders: inbox::orders(),
             rate: rate::Rate::new(settings.max_messages),
             calls: calls::Calls::default(),

@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
 use crate::proto;
-use crate::store::{ChangeCursor, Head, Span};
+use crate::store::{Block, ChangeCursor, Head, Span};
 use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
@@ -75,6 +75,7 @@ pub struct Lacks {
     changed: Vec<Message>,
     receipts: Vec<Member>,
     left: Vec<Member>,
+    blocks: Vec<Block>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +93,7 @@ impl Lacks {
             && self.changed.is_empty()
             && self.receipts.is_empty()
             && self.left.is_empty()
+            && self.blocks.is_empty()
     }
 }
 
@@ -285,10 +287,11 @@ impl Service {
         let ids: Vec<ChatId> = standing.chats.keys().copied().collect();
         let cursor = ChangeCursor { at: since, seq: 0 };
         let small = standing.with_receipts();
-        let (chats, changed, receipts) = tokio::try_join!(
+        let (chats, changed, receipts, blocks) = tokio::try_join!(
             self.store.changed_chats(&ids, since),
             self.store.changed_messages(&ids, cursor, limit),
             self.store.changed_receipts(&small, since, limit),
+            self.store.changed_blocks(user, since),
         )?;
         lacks.chats = chats;
         lacks.chats.retain(|chat| {
@@ -307,14 +310,23 @@ impl Service {
                 && visible.get(&message.chat).is_some_and(|from| message.seq >= *from)
         });
         lacks.receipts = receipts;
+        lacks.blocks = blocks;
         lacks.left = standing
             .left
             .iter()
             .filter(|place| place.left_at.is_some_and(|at| at >= since))
             .cloned()
             .collect();
-        let count =
-            lacks.chats.len() + lacks.changed.len() + lacks.receipts.len() + lacks.left.len();
-        Ok(count <= MAX_REPLAY_CHANGES)
+        let count = lacks.chats.len()
+            + lacks.changed.len()
+            + lacks.receipts.len()
+            + lacks.left.len()
+            + lacks.blocks.len();
+        if count > MAX_REPLAY_CHANGES {
+            return Ok(false);
+        }
+        let direct = |chat| standing.chats.get(&chat).is_some_and(|c| c.kind == ChatKind::Direct);
+        self.mask_some(user, &mut lacks.receipts, direct).await?;
+        Ok(true)
     }
 }

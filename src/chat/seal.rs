@@ -22,6 +22,8 @@ pub enum Purpose<'a> {
     Inbox(&'a str),
     /// A page of the history of a chat.
     History(crate::model::ChatId),
+    /// A page of the users one has blocked.
+    Blocks,
     /// Resuming a stream.
     Resume,
     /// Uploading a file, by whoever has the link.
@@ -110,6 +112,7 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(b"history");
             mac.update(chat.0.as_bytes());
         }
+        Purpose::Blocks => mac.update(b"blocks"),
         Purpose::Resume => mac.update(b"resume"),
         Purpose::Upload => mac.update(b"upload"),
         Purpose::Download => mac.update(b"download"),

@@ -71,6 +71,7 @@ impl Service {
         self.rate.check(user)?;
         let chat = chat_id(&draft.chat_id)?;
         text::client_id("client_message_id", &draft.client_message_id)?;
+        let under_way = self.reserves.send_begins();
         let Some(checked) = self.check(user, chat, draft).await? else {
             return Err(Error::chat_not_found());
         };
@@ -99,6 +100,7 @@ impl Service {
         let user = user.clone();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
+            drop(under_way);
             if !files.is_empty() && is_refused(&appended) {
                 service.unclaim_later(&files).await;
             }
@@ -138,6 +140,13 @@ impl Service {
         let (Some(roster), Some(seat)) = (roster, seat) else {
             return self.known(user, chat, draft).await;
         };
+        if self.is_cut(user, &roster).await? {
+            // A repeat of what was stored once is answered as it was then.
+            return self
+                .known(user, chat, draft)
+                .await?
+                .map_or(Err(Error::blocked()), |k| Ok(Some(k)));
+        }
         let text = checked_text(&draft)?;
         let files = attachments::ids(&draft.attachment_ids)?;
         let content_hash = self.content_hash(&text, &draft);

@@ -68,11 +68,14 @@ impl Service {
         messages: &[Message],
     ) -> Result<Vec<proto::Message>> {
         let own = messages.iter().any(|message| message.sender.as_ref() == Some(user));
-        let members = if own && chat.member_count as usize <= MAX_RECEIPT_MEMBERS {
+        let mut members = if own && chat.member_count as usize <= MAX_RECEIPT_MEMBERS {
             self.store.members(chat.id).await?
         } else {
             Vec::new()
         };
+        if chat.kind == ChatKind::Direct {
+            self.mask_pairs(user, &mut members).await?;
+        }
         let messages = self.with_previews(messages).await?;
         Ok(messages.iter().map(|message| show(user, message, &members, &self.links)).collect())
     }
@@ -91,8 +94,9 @@ impl Service {
             .collect();
         let heads: Vec<(ChatId, Seq)> =
             rows.iter().filter_map(|row| row.head).map(|head| (head.chat, head.seq)).collect();
-        let (newest, pairs) =
+        let (newest, mut pairs) =
             tokio::try_join!(self.store.messages(&heads), self.store.pairs(&direct))?;
+        self.mask_pairs(user, &mut pairs).await?;
         let newest: HashMap<ChatId, Message> =
             newest.into_iter().map(|message| (message.chat, message)).collect();
         let members = self.members_shown(user, &rows, &newest, pairs, listed).await?;

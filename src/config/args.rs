@@ -70,7 +70,7 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_BUS", value_name = "URL", hide_env_values = true, value_parser = secret)]
     pub bus: Option<Secret>,
 
-    /// Where the bytes of attachments are: file:PATH, a folder, for one node alone; s3://BUCKET/PREFIX,
+    /// Where the bytes of attachments are: file:PATH, a folder that all nodes see; s3://BUCKET/PREFIX,
     /// gs://BUCKET/PREFIX or az://CONTAINER/PREFIX, whose secrets are in the environment under the
     /// names that each has (AWS_ACCESS_KEY_ID, ...); off: there are none [default: with SQLite the
     /// folder `attachments` beside the file, with MongoDB off]

@@ -145,11 +145,6 @@ impl Depot {
         Ok(Self { store: Arc::new(local.with_fsync(true)), folder: Some(folder) })
     }
 
-    /// Whether other nodes reach the same bytes.
-    pub fn is_shared(&self) -> bool {
-        self.folder.is_none()
-    }
-
     /// Keeps some bytes, in place of what was there.
     pub async fn put(&self, place: Place, bytes: Bytes) -> Result<(), Failure> {
         self.store.put(&place.path(), bytes.into()).await?;

@@ -145,6 +145,10 @@ impl Store for Measured {
         timed(Operation::CreateChat, self.0.create_chat(new)).await
     }
 
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>> {
+        timed(Operation::FindChat, self.0.find_chat(key, content_hash)).await
+    }
+
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {
         timed(Operation::Chats, self.0.chats(ids)).await
     }

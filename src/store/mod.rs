@@ -27,7 +27,7 @@ pub use content::Content;
 pub use files::Files;
 pub use groups::Groups;
 pub use measured::Measured;
-pub use people::People;
+pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
 pub use values::*;
 
 /// A chat cannot be counted past this: it means "this many or more".
@@ -126,6 +126,10 @@ pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
     /// joined at the time of the chat's id and see everything; of a user who is named twice the
     /// first counts. A chat is not there for any other call before it is whole.
     async fn create_chat(&self, new: NewChat) -> Result<Created>;
+
+    /// What [`Self::create_chat`] would find of this key, without making it. `None`: there is no
+    /// such chat, or it is half made.
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>>;
 
     /// These chats, deleted ones left out, in no order.
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>>;

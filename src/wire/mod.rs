@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::model::{
     Attachment, Chat, ChatKind, Member, Message, MessageKind, Role, Run, SeqSet, SystemNote, User,
+    UserId,
 };
 use crate::proto;
 
@@ -119,6 +120,16 @@ pub fn chat(chat: &Chat) -> proto::Chat {
         created_at: Some(timestamp(chat.id.time())),
         revision: chat.revision,
         ..proto::Chat::default()
+    }
+}
+
+/// A user as others see them; `None`: adda has not met this one.
+pub fn user(id: &UserId, user: Option<&User>) -> proto::User {
+    proto::User {
+        user_id: id.to_string(),
+        display_name: user.map(|user| user.display_name.clone()).unwrap_or_default(),
+        avatar_url: user.map(|user| user.avatar_url.clone()).unwrap_or_default(),
+        updated_at: user.and_then(|user| user.updated_at).map(timestamp),
     }
 }
 

@@ -104,7 +104,7 @@ impl Service {
         self.apart(move |service| async move {
             let id = file.attachment.id;
             let taken = service.take_put(&depot, &file, first, length, bytes).await;
-            if taken.as_ref().is_err_and(|error| is_final(error.reason)) {
+            if taken.as_ref().is_err_and(is_final) {
                 service.let_go(id, None).await;
             }
             taken
@@ -199,13 +199,15 @@ impl Service {
         if noted.as_ref().is_err_and(|error| error.reason != Reason::StoreUnavailable) {
             intake.abandon().await;
         }
-        noted?;
-        self.make_preview_soon(id).await;
+        if noted? {
+            self.make_preview_soon(id).await;
+        }
         let file = self.store.files(&[id]).await?.pop();
         Ok(file.ok_or_else(Error::attachment_not_found)?.attachment)
     }
 
-    async fn note_whole(&self, id: AttachmentId, came: u32, whole: &Whole) -> Result<()> {
+    /// Answers whether it is to have a preview.
+    async fn note_whole(&self, id: AttachmentId, came: u32, whole: &Whole) -> Result<bool> {
         let (width, height) = whole.pixels.unwrap_or((0, 0));
         let noted = WholeFile {
             id,
@@ -221,7 +223,7 @@ impl Service {
         // Another attempt came first, or it has gone meanwhile.
         let done = self.store.complete_file(noted).await?;
         metrics::upload_bytes().add(whole.size);
-        if done { Ok(()) } else { Err(Error::attachment_not_found()) }
+        if done { Ok(whole.pixels.is_some()) } else { Err(Error::attachment_not_found()) }
     }
 
     /// The bytes, as long as they get on, the node stays, and it does not take too long.
@@ -415,7 +417,7 @@ fn expected(file: &File, put: Put) -> Result<(u32, u32)> {
     Ok((first, length))
 }
 
-/// Whether a file that was refused so will never be taken.
-fn is_final(reason: Reason) -> bool {
-    matches!(reason, Reason::AttachmentTypeRefused | Reason::FieldInvalid)
+/// Whether a file that was refused so will never be taken: for what it is, not for how it came.
+fn is_final(error: &Error) -> bool {
+    error.reason == Reason::AttachmentTypeRefused || error.field == "data"
 }

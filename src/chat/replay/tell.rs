@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
+use crate::chat::block::block_updated;
 use crate::chat::feed::frame_of;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, Member, Message, SeqSet, UserId};
@@ -48,6 +49,9 @@ impl Service {
                 tell(to, Told::Change(wire::event_frame(event))).await?;
             }
         }
+        for block in &lacks.blocks {
+            tell(to, Told::Change(wire::event_frame(block_updated(block)))).await?;
+        }
         let left: Vec<ChatId> = lacks.left.iter().map(|place| place.chat).collect();
         let revisions = self.store.chats(&left).await.map_err(some)?;
         for chat in revisions {
@@ -87,8 +91,8 @@ impl Service {
         Ok(())
     }
 
-    /// A member's receipts as they stand.
-    async fn receipt_events(
+    /// A member's receipts as they stand, as far as `user` may see them.
+    pub(in crate::chat) async fn receipt_events(
         &self,
         user: &UserId,
         member: &Member,

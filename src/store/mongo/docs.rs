@@ -276,6 +276,7 @@ impl UserDoc {
             id: UserId::new(&self.id),
             display_name: self.display_name,
             avatar_url: self.avatar_url,
+            updated_at: self.issued_at.map(time),
             last_active: self.last_active.map(time),
         }
     }

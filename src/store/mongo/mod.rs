@@ -6,7 +6,7 @@
 //! | `docs` | documents, to and from the words of the house |
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
 //! | `log` | reading messages, and deleting them |
-//! | `chats`, `receipts`, `users` | the rest |
+//! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
 //! What it keeps true: everything is written with `w: majority, j: true` and read with majority
@@ -160,6 +160,10 @@ impl Store for MongoStore {
 
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
         self.make_chat(new).await
+    }
+
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>> {
+        self.db()?.find_chat(key, content_hash).await
     }
 
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {

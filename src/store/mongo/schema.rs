@@ -16,6 +16,7 @@ use super::super::{Result, StoreError};
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
 use super::files::FileDoc;
+use super::people::ReserveDoc;
 
 /// How long making all indexes may take when the store opens.
 const INDEXES: Duration = Duration::from_secs(300);
@@ -45,6 +46,8 @@ pub(super) struct Db {
     pub(super) users: Collection<UserDoc>,
     /// By the attachment's id.
     pub(super) files: Collection<FileDoc>,
+    /// By user id: what each keeps from others.
+    pub(super) reserves: Collection<ReserveDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
 }
@@ -85,6 +88,7 @@ impl Db {
             members: database.collection("members"),
             users: database.collection("users"),
             files: database.collection("files"),
+            reserves: database.collection("reserves"),
             keys: database.collection("keys"),
             database,
             client,

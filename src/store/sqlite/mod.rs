@@ -175,6 +175,11 @@ impl Store for SqliteStore {
         self.writer.ask(|db, now| chats::create(db, now, new)).await
     }
 
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>> {
+        let key = key.to_owned();
+        self.readers.ask(move |db| chats::find(db, &key, content_hash)).await
+    }
+
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {
         let ids = each_once(ids);
         self.readers.ask(move |db| chats::chats(db, &ids)).await

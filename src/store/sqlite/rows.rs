@@ -26,7 +26,7 @@ pub(super) const MEMBER: &str = "m.chat_id, m.user_id, m.role, m.joined_at, m.vi
      m.delivered_to, m.delivered_more, m.read_to, m.read_more, m.muted_until, m.left_at";
 
 /// What [`user`] reads, in its order.
-pub(super) const USER: &str = "id, display_name, avatar_url, last_active";
+pub(super) const USER: &str = "id, display_name, avatar_url, issued_at, last_active";
 
 #[derive(Debug, thiserror::Error)]
 #[error("a row has an impossible {0}")]
@@ -114,7 +114,8 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         id: user_id(row, 0)?,
         display_name: row.get(1)?,
         avatar_url: row.get(2)?,
-        last_active: time(row, 3)?,
+        updated_at: time(row, 3)?,
+        last_active: time(row, 4)?,
     })
 }
 

@@ -17,7 +17,8 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// Ids are 16 bytes, times are milliseconds, sets of seqs are a prefix and runs (two 32-bit
 /// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
 /// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
-/// The text stands last, so that what counts and compares need not read past it.
+/// The text stands last, so that what counts and compares need not read past it. A block that was
+/// taken back stays for a while, no more `blocked`.
 const TABLES: &str = "
 CREATE TABLE messages (
   chat_id           BLOB    NOT NULL,
@@ -104,6 +105,23 @@ CREATE TABLE files (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX files_owner ON files (owner_id) WHERE held = 0;
 CREATE INDEX files_due ON files (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE reserves (
+  user_id            TEXT    NOT NULL PRIMARY KEY,
+  revision           INTEGER NOT NULL DEFAULT 0,
+  hide_last_active   INTEGER NOT NULL DEFAULT 0,
+  hide_read_receipts INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE blocks (
+  user_id  TEXT    NOT NULL,
+  other_id TEXT    NOT NULL,
+  revision INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  blocked  INTEGER NOT NULL,
+  PRIMARY KEY (user_id, other_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blocks_revision ON blocks (user_id, revision);
 
 CREATE TABLE keys (
   use TEXT    NOT NULL,

@@ -12,6 +12,7 @@ mod changes;
 mod chats;
 mod files;
 mod history;
+mod people;
 mod receipts;
 mod sqlite;
 mod unread;

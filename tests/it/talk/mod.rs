@@ -4,6 +4,7 @@ mod errors;
 mod files;
 mod inbox;
 mod large;
+mod people;
 mod presence;
 mod resume;
 mod streams;

@@ -1,5 +1,6 @@
 //! Files for messages: both ways in, the way out, what is refused, what goes.
 
+mod buckets;
 mod get;
 mod memory;
 mod parts;
