@@ -13,6 +13,7 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId};
 use crate::proto;
 use crate::store::{Created, NewChat, NewMessage, Span};
+use crate::webhook::{Event as Happened, Kind};
 
 /// What a client wants to make.
 #[derive(Clone, Debug)]
@@ -134,6 +135,8 @@ impl Service {
             text: format!("{by} made the group"),
             attachments: Vec::new(),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: Some(SystemNote {
                 kind: NoteKind::GroupCreated,
                 actor: Some(by.clone()),
@@ -207,6 +210,10 @@ impl Service {
     /// A group begins with its note, which all members hear; a direct chat is told to its maker
     /// alone until something is written.
     async fn tell_of_chat(self: &Arc<Self>, user: &UserId, chat: &Chat) -> Result<()> {
+        let members = self.store.members(chat.id).await?;
+        let members: Vec<UserId> = members.into_iter().map(|member| member.user).collect();
+        self.webhooks
+            .note(Kind::ChatUpdated, || Happened::chat_updated(chat, &members, self.clock.now()));
         match chat.kind {
             ChatKind::Direct => {
                 let event = self.chat_updated_event(chat).await?;

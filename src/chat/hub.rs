@@ -24,6 +24,8 @@ pub enum Delivery {
     LookAtPresence,
     /// End, as a newer stream is there.
     Superseded,
+    /// End, as the user was signed out.
+    Revoked,
     /// A unary call for this session.
     Call(SessionCommand, oneshot::Sender<Timestamp>),
 }

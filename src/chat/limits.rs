@@ -8,10 +8,31 @@ pub const MAX_TEXT_BYTES: usize = 8 * 1024;
 pub const MAX_COMBINING_MARKS: usize = 30;
 /// Characters of a title. `FIELD_INVALID`.
 pub const MAX_TITLE_CHARS: usize = 128;
+/// Bytes of the URL of a picture. `FIELD_INVALID`.
+pub const MAX_AVATAR_BYTES: usize = 2_048;
 /// Characters of an id that a client chooses. `FIELD_INVALID`.
 pub const MAX_CLIENT_ID_CHARS: usize = 64;
 /// Characters of a search of the inbox. `FIELD_INVALID`.
 pub const MAX_QUERY_CHARS: usize = 100;
+/// Characters of a search for messages. `FIELD_INVALID`.
+pub const MAX_SEARCH_CHARS: usize = 256;
+/// Words of a search for messages: each is one more to be looked up. `FIELD_INVALID`.
+pub const MAX_QUERY_WORDS: usize = 10;
+/// Different words by which one message is found: each costs some 10 µs when it is stored. Of a
+/// longer one the first.
+pub const MAX_WORDS: usize = 400;
+/// Characters by which words are compared: what is longer is no word of any language.
+pub const MAX_WORD_CHARS: usize = 40;
+/// Bytes of an emoji: the longest that there is has 35. `FIELD_INVALID`.
+pub const MAX_EMOJI_BYTES: usize = 64;
+/// Kinds of reactions to a message, and reactions in all. `TOO_MANY_REACTIONS`.
+pub const MAX_REACTION_KINDS: usize = crate::model::MAX_REACTION_KINDS;
+/// See [`MAX_REACTION_KINDS`].
+pub const MAX_REACTIONS: usize = crate::model::MAX_REACTIONS;
+/// Users named in one kind of reactions, as it is told; the rest is a count.
+pub const MAX_REACTION_NAMES: usize = crate::model::MAX_REACTION_NAMES;
+/// Members whom one message mentions: more is a message to all. `FIELD_INVALID`.
+pub const MAX_MENTIONS: usize = 50;
 /// Runs in one acknowledgement, and in a member's set. `FIELD_INVALID`, `TOO_MANY_RUNS`.
 pub const MAX_RUNS: usize = crate::model::MAX_RUNS;
 /// Members up to which a chat has ticks, receipts of others and presence: above, a message would
@@ -26,6 +47,12 @@ pub const MAX_JOINED_CHATS: usize = 32;
 pub const MAX_COMMANDS_IN_FLIGHT: usize = 256;
 /// Live streams of one user, over all nodes. `TOO_MANY_SESSIONS`.
 pub const MAX_SESSIONS: usize = 20;
+/// Streams of a node that are being opened at once. The others wait their turn, up to the time
+/// limit of the call: thousands that come back together would else all ask the store at once, be
+/// answered too late, all of them, and ask again.
+pub const MAX_OPENING: usize = 512;
+/// Comings and goings whose watchers are looked up at once; the others wait.
+pub const MAX_ANNOUNCED: usize = 64;
 /// What a session may be told before its task has looked: a full one is a slow consumer.
 pub const SESSION_INBOX: usize = 1_024;
 /// Frames that wait for the network, and their bytes: beyond it typing and presence give way,
@@ -39,6 +66,10 @@ pub const HELD_EVENTS: usize = 4_096;
 pub const MAX_REPLAY_MESSAGES: usize = 1_000;
 /// Changes that one resume replays; above, GAP.
 pub const MAX_REPLAY_CHANGES: usize = 5_000;
+/// Bytes of changed messages that one resume replays; above, GAP. They are held until told.
+pub const MAX_REPLAY_BYTES: usize = 4 * 1024 * 1024;
+/// Changed messages read at once for a replay.
+pub const CHANGES_PAGE: u32 = 500;
 /// Events of a replay between two Checkpoints.
 pub const REPLAY_CHECKPOINT_EVERY: usize = 200;
 /// While anything happens a Checkpoint comes at least this often.
@@ -112,6 +143,12 @@ pub const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
 /// Bytes of a resume token that is looked at; a longer one is a GAP.
 pub const MAX_RESUME_TOKEN: usize = 32 * 1024;
+/// A node reads who was signed out this often, whatever the bus told it.
+pub const REVOCATIONS_READ_EVERY: Duration = Duration::from_secs(10);
+/// So many of them at once.
+pub const REVOCATIONS_PAGE: u32 = 1_000;
+/// Users of one call of a service that tells of them. `FIELD_INVALID`.
+pub const MAX_UPSERTED_USERS: usize = 1_000;
 /// Characters of a `client` in Hello. `FIELD_INVALID`.
 pub const MAX_CLIENT_NAME_CHARS: usize = 128;
 /// Bytes of one attachment unless the operator says otherwise: a long video call's worth of

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,43 +20,60 @@ use crate::files::Depot;
 use crate::model::UserId;
 use crate::store::{self, Store};
 use crate::vital::Vital;
+use crate::webhook::Webhooks;
 
 pub mod access;
+pub mod announce;
 pub mod attachments;
 pub mod block;
 pub mod calls;
+mod change;
 pub mod create;
+pub mod delete;
+pub mod edit;
+pub mod emoji;
 pub mod feed;
 pub mod history;
 pub mod hub;
 pub mod inbox;
 pub mod leases;
 pub mod limits;
+mod mentions;
 pub mod people;
 pub mod position;
 pub mod presence;
 pub mod privacy;
 pub mod profile;
 pub mod rate;
+pub mod react;
 pub mod receipts;
 pub mod relay;
 pub mod replay;
 pub mod reserve;
+pub mod revoke;
 pub mod roster;
 pub mod seal;
+pub mod search;
 pub mod send;
+pub mod stats;
 pub mod text;
 pub mod typing;
 pub mod unread;
+pub mod upsert;
 pub mod view;
+pub mod words;
 
 /// What an operator can change.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Members of a group.
     pub max_group_members: u32,
-    /// Messages a user may send in 10 s; `None`: any number.
-    pub max_messages: Option<std::num::NonZeroU32>,
+    /// What a user may do how often.
+    pub rates: rate::UserLimits,
+    /// How long after a message was sent it may be edited.
+    pub edit_window: Duration,
+    /// Whether messages can be searched.
+    pub search: bool,
     /// How long a resume token is good.
     pub resume_window: Duration,
     /// How long a place in presence stays without being renewed.
@@ -74,6 +92,7 @@ pub struct Service {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
+    webhooks: Webhooks,
     pub(crate) sealer: seal::Sealer,
     pub(crate) rosters: roster::Rosters,
     pub(crate) hub: hub::Hub,
@@ -83,12 +102,15 @@ pub struct Service {
     profiles: profile::Profiles,
     reserves: reserve::Reserves,
     orders: inbox::Orders,
-    rate: rate::Rate,
+    pub(crate) rates: rate::UserRates,
+    revoked: revoke::Revoked,
     calls: calls::Calls,
     deafness: relay::Deafness,
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    /// One for each coming or going whose watchers are looked up.
+    announcing: Semaphore,
     look: presence::Look,
     attachments: attachments::Attachments,
     pub(crate) links: attachments::Links,
@@ -106,10 +128,11 @@ impl Service {
         store: Arc<dyn Store>,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
-        settings: Settings,
+        (settings, webhooks): (Settings, Webhooks),
         vital: &Vital,
     ) -> store::Result<Arc<Self>> {
         let sealer = seal::Sealer::new(store.keys().await?);
+        let revoked = revoke::Revoked::read(&*store).await?;
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
         let service = Arc::new(Self {
@@ -119,11 +142,13 @@ impl Service {
             profiles: profile::Profiles::default(),
             reserves: reserve::Reserves::default(),
             orders: inbox::orders(),
-            rate: rate::Rate::new(settings.max_messages),
+            rates: rate::UserRates::new(settings.rates),
             calls: calls::Calls::default(),
+            revoked,
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            announcing: Semaphore::new(limits::MAX_ANNOUNCED),
             departures: TaskTracker::new(),
             look: presence::Look::default(),
             attachments: attachments::Attachments::default(),
@@ -137,6 +162,7 @@ impl Service {
             bus,
             clock,
             settings,
+            webhooks,
         });
         let own = || Arc::clone(&service);
         service.keep(vital, "receipts", own().write_receipts(marks));
@@ -145,6 +171,7 @@ impl Service {
         service.keep(vital, "healing", own().make_good());
         service.keep(vital, "presence", own().keep_presence());
         service.keep(vital, "attachments", own().look_after_files());
+        service.keep(vital, "who was signed out", own().read_revocations());
         Ok(service)
     }
 
@@ -190,5 +217,6 @@ impl Service {
         self.departures.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
+        self.webhooks.stop().await;
     }
 }

@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
 use crate::proto::node;
 use crate::store::{self, WrittenBy};
+use crate::webhook::{Event as Happened, Kind};
 
 mod again;
 mod peers;
@@ -194,9 +195,15 @@ impl Service {
 
     /// Tells that a user came or went: as soon as the store can be read, if it is true still.
     async fn announce(&self, user: &UserId, online: bool, at: Timestamp) {
+        if online {
+            self.webhooks.note(Kind::UserOnline, || Happened::user_online(user, at));
+        }
         let began = Instant::now();
         let watchers = loop {
-            match self.watchers(user).await {
+            let Ok(turn) = self.announcing.acquire().await else { return };
+            let watchers = self.watchers(user).await;
+            drop(turn);
+            match watchers {
                 Ok(watchers) => break watchers,
                 Err(error) if began.elapsed() < TELL_WITHIN => {
                     tracing::debug!(%user, %error, "presence is told later");

@@ -158,7 +158,7 @@ impl Service {
                 () = self.deafness.hearing.notified() => self.renew_leases().await,
                 _ = again.tick() => {
                     self.feeds.sweep();
-                    self.rate.sweep();
+                    self.rates.sweep();
                     if self.leases.are_unsure() && !self.bus.is_deaf() {
                         self.renew_leases().await;
                     }
@@ -238,6 +238,7 @@ impl Service {
                 }
             }
             Some(Body::TellUsers(tell)) => self.hear_event(tell),
+            Some(Body::TellMembers(tell)) => self.hear_members_event(tell),
             Some(Body::Typing(typing)) => {
                 let ids = (ChatId::parse(&typing.chat_id), UserId::parse(&typing.user_id));
                 if let (Some(chat), Some(user)) = ids {
@@ -250,6 +251,7 @@ impl Service {
             Some(Body::Answer(answer)) => self.calls.answered(&answer),
             Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, changed),
             Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
+            Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
             None => tracing::debug!(%from, "an envelope of a newer version"),
         }
     }
@@ -268,6 +270,7 @@ fn kind(body: &node::envelope::Body) -> Envelope {
     match body {
         Body::Message(_) => Envelope::Message,
         Body::TellUsers(_) => Envelope::TellUsers,
+        Body::TellMembers(_) => Envelope::TellMembers,
         Body::Typing(_) => Envelope::Typing,
         Body::Presence(_) => Envelope::Presence,
         Body::Opened(_) => Envelope::Opened,
@@ -275,5 +278,6 @@ fn kind(body: &node::envelope::Body) -> Envelope {
         Body::Answer(_) => Envelope::Answer,
         Body::ReserveChanged(_) => Envelope::ReserveChanged,
         Body::ReserveForgotten(_) => Envelope::ReserveForgotten,
+        Body::Revoked(_) => Envelope::Revoked,
     }
 }

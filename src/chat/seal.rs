@@ -24,6 +24,8 @@ pub enum Purpose<'a> {
     History(crate::model::ChatId),
     /// A page of the users one has blocked.
     Blocks,
+    /// A page of what was found for this question.
+    Search(&'a [u8]),
     /// Resuming a stream.
     Resume,
     /// Uploading a file, by whoever has the link.
@@ -113,6 +115,11 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(chat.0.as_bytes());
         }
         Purpose::Blocks => mac.update(b"blocks"),
+        Purpose::Search(question) => {
+            mac.update(b"search");
+            mac.update(&(question.len() as u64).to_be_bytes());
+            mac.update(question);
+        }
         Purpose::Resume => mac.update(b"resume"),
         Purpose::Upload => mac.update(b"upload"),
         Purpose::Download => mac.update(b"download"),

@@ -10,13 +10,15 @@ use super::access::chat_id;
 use super::attachments;
 use super::feed::Sent;
 use super::limits::COMPARE_EVERY;
+use super::mentions;
 use super::text;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::metrics::{self, Via};
 use crate::model::{AttachmentId, ChatId, Message, MessageId, MessageKind, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
 use crate::trace;
+use crate::webhook::{Event as Happened, Kind};
 use crate::wire;
 
 /// What a client wants to send.
@@ -34,6 +36,8 @@ pub struct Draft {
     pub attachment_ids: Vec<String>,
     /// As given; empty: none.
     pub reply_to: String,
+    /// As given.
+    pub mentions: Vec<String>,
 }
 
 /// A send that is on its way into the log. Dropping it undoes nothing.
@@ -68,7 +72,7 @@ impl Service {
     /// Checks a send and hands it to the store. Of two calls for one chat, one awaited after the
     /// other, the first gets the lower `seq`. Who is told hears of it after the outcome is sent.
     pub async fn submit(self: &Arc<Self>, user: &UserId, draft: Draft) -> Result<Submitted> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let chat = chat_id(&draft.chat_id)?;
         text::client_id("client_message_id", &draft.client_message_id)?;
         let under_way = self.reserves.send_begins();
@@ -92,12 +96,21 @@ impl Service {
             let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
             return Ok(Submitted { id, outcome });
         }
+        Ok(self.append_and_tell(new, Some(user.clone())))
+    }
+
+    /// Appends, answers, then tells, in a task of its own: a caller that goes away stops nothing.
+    /// The typing of `writer` ends with it.
+    pub(super) fn append_and_tell(
+        self: &Arc<Self>,
+        new: NewMessage,
+        writer: Option<UserId>,
+    ) -> Submitted {
         let (id, chat) = (new.id, new.chat);
         let files: Vec<AttachmentId> = new.attachments.iter().map(|of| of.id).collect();
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
-        let user = user.clone();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
             drop(under_way);
@@ -115,11 +128,13 @@ impl Service {
             // A stream that went away needs no answer; the message is stored all the same.
             drop(answer.send(appended.map_err(Error::from)));
             if let Some(message) = message {
-                service.typing_ends(message.chat, &user);
+                if let Some(writer) = &writer {
+                    service.typing_ends(message.chat, writer);
+                }
                 trace::step("tell", service.tell_of_message(&message)).await;
             }
         }));
-        Ok(Submitted { id, outcome })
+        Submitted { id, outcome }
     }
 
     /// Sends and waits.
@@ -147,9 +162,16 @@ impl Service {
                 .await?
                 .map_or(Err(Error::blocked()), |k| Ok(Some(k)));
         }
-        let text = checked_text(&draft)?;
+        let text = text::text_beside(draft.attachment_ids.len(), &draft.text)?;
         let files = attachments::ids(&draft.attachment_ids)?;
+        let mentions = mentions::read(&draft.mentions, &text)?;
         let content_hash = self.content_hash(&text, &draft);
+        let roster = match self.with_seats(roster, &mentions).await {
+            Ok(roster) => roster,
+            Err(error) => {
+                return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
+            }
+        };
         let reply_to = match self.reply_target(chat, &draft.reply_to, seat.visible_from).await {
             Ok(target) => target,
             Err(error) => {
@@ -174,9 +196,11 @@ impl Service {
             sender: Some(user.clone()),
             client_message_id: draft.client_message_id,
             content_hash,
+            words: self.words_of(&text),
             text,
             attachments,
             reply_to,
+            mentions,
             note: None,
             member_as_of: roster.as_of,
         })))
@@ -186,7 +210,7 @@ impl Service {
     async fn known(&self, user: &UserId, chat: ChatId, draft: Draft) -> Result<Option<Checked>> {
         let found = self.store.by_client_id(chat, user, &draft.client_message_id).await?;
         let Some(message) = found else { return Ok(None) };
-        let text = checked_text(&draft)?;
+        let text = text::text_beside(draft.attachment_ids.len(), &draft.text)?;
         if self.content_hash(&text, &draft) != message.content_hash {
             return Err(AppendError::Reused.into());
         }
@@ -196,6 +220,11 @@ impl Service {
     fn content_hash(&self, text: &str, draft: &Draft) -> [u8; 16] {
         let mut parts = vec![text.as_bytes(), draft.reply_to.as_bytes()];
         parts.extend(draft.attachment_ids.iter().map(String::as_bytes));
+        if !draft.mentions.is_empty() {
+            // What can be no id of an attachment.
+            parts.push(b"@");
+            parts.extend(draft.mentions.iter().map(String::as_bytes));
+        }
         self.sealer.content_hash(&parts)
     }
 
@@ -227,6 +256,7 @@ impl Service {
     pub(super) async fn tell_of_message(self: &Arc<Self>, message: &Message) {
         #[cfg(mutants)]
         crate::mutants::arrived(message);
+        self.webhooks.note(Kind::MessageSent, || Happened::message_sent(message));
         self.hand_on(Sent::committed(message, &self.links));
         self.publish_message(message).await;
     }
@@ -242,14 +272,6 @@ enum Checked {
     Known(Message),
 }
 
-/// The text may be empty where there are attachments.
-fn checked_text(draft: &Draft) -> Result<String> {
-    if draft.text.is_empty() && !draft.attachment_ids.is_empty() {
-        return Ok(String::new());
-    }
-    text::message_text(&draft.text)
-}
-
 fn checked_type(given: proto::MessageType, kind: MessageKind) -> Result<()> {
     let derived = wire::message_type(kind);
     if given == proto::MessageType::Unspecified || given == derived {
@@ -257,13 +279,4 @@ fn checked_type(given: proto::MessageType, kind: MessageKind) -> Result<()> {
     }
     let name = derived.as_str_name().trim_start_matches("MESSAGE_TYPE_");
     Err(Error::field("type", format!("the server derives {name} from this content")))
-}
-
-/// A message is not found in a chat the caller is in.
-pub fn message_id(raw: &str) -> Result<MessageId> {
-    if raw.is_empty() {
-        return Err(Error::field("message_id", "must be set"));
-    }
-    MessageId::parse(raw)
-        .ok_or_else(|| Error::new(Reason::MessageNotFound, "no such message in this chat"))
 }

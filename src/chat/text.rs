@@ -6,8 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::limits::{
-    MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_FILE_NAME_BYTES, MAX_QUERY_CHARS, MAX_TEXT_BYTES,
-    MAX_TITLE_CHARS,
+    MAX_AVATAR_BYTES, MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_FILE_NAME_BYTES,
+    MAX_QUERY_CHARS, MAX_TEXT_BYTES, MAX_TITLE_CHARS,
 };
 use crate::error::{Error, Result};
 
@@ -23,6 +23,11 @@ pub fn message_text(raw: &str) -> Result<String> {
         return Err(Error::over_limit("text", MAX_TEXT_BYTES, "bytes of UTF-8"));
     }
     Ok(text)
+}
+
+/// The same, but that it may be empty where there are files beside it.
+pub fn text_beside(files: usize, raw: &str) -> Result<String> {
+    if raw.is_empty() && files > 0 { Ok(String::new()) } else { message_text(raw) }
 }
 
 /// A title: one line, 1 to 128 characters.
@@ -55,6 +60,17 @@ pub fn file_name(raw: &str) -> Result<String> {
 pub fn display_name(raw: &str) -> Option<String> {
     let name = clean(raw, |_| false, "name").ok()?;
     Some(name.trim().chars().take(MAX_TITLE_CHARS).collect())
+}
+
+/// Whether a picture may be at this address: https, and no longer than any need be; or there is
+/// none.
+pub fn is_avatar(url: &str) -> bool {
+    let fine = |url: &str| {
+        url.len() <= MAX_AVATAR_BYTES
+            && url.starts_with("https://")
+            && reqwest::Url::parse(url).is_ok()
+    };
+    url.is_empty() || fine(url)
 }
 
 /// What an inbox is searched for: plain text, never a pattern; empty: nothing is searched.

@@ -68,16 +68,33 @@ impl Service {
         messages: &[Message],
     ) -> Result<Vec<proto::Message>> {
         let own = messages.iter().any(|message| message.sender.as_ref() == Some(user));
-        let mut members = if own && chat.member_count as usize <= MAX_RECEIPT_MEMBERS {
-            self.store.members(chat.id).await?
-        } else {
-            Vec::new()
+        let members = async {
+            let mut members = Vec::new();
+            if own && chat.member_count as usize <= MAX_RECEIPT_MEMBERS {
+                members = self.store.members(chat.id).await?;
+            }
+            if chat.kind == ChatKind::Direct {
+                self.mask_pairs(user, &mut members).await?;
+            }
+            Ok(members)
         };
-        if chat.kind == ChatKind::Direct {
-            self.mask_pairs(user, &mut members).await?;
-        }
+        let (members, hidden) = tokio::try_join!(members, self.hidden_of(user, messages))?;
         let messages = self.with_previews(messages).await?;
-        Ok(messages.iter().map(|message| show(user, message, &members, &self.links)).collect())
+        let seen = (&hidden, &self.links);
+        Ok(messages.iter().map(|message| show(user, message, &members, seen)).collect())
+    }
+
+    /// Where those of these messages stand that the user has deleted for themselves.
+    pub(super) async fn hidden_of(
+        &self,
+        user: &UserId,
+        messages: &[Message],
+    ) -> Result<HashSet<(ChatId, Seq)>> {
+        if messages.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let places: Vec<_> = messages.iter().map(|message| (message.chat, message.seq)).collect();
+        Ok(self.store.hidden(user, &places).await?.into_iter().collect())
     }
 
     /// Chats as their member sees them, in the order given.
@@ -94,9 +111,13 @@ impl Service {
             .collect();
         let heads: Vec<(ChatId, Seq)> =
             rows.iter().filter_map(|row| row.head).map(|head| (head.chat, head.seq)).collect();
-        let (newest, mut pairs) =
-            tokio::try_join!(self.store.messages(&heads), self.store.pairs(&direct))?;
+        let (newest, mut pairs, hidden) = tokio::try_join!(
+            self.store.messages(&heads),
+            self.store.pairs(&direct),
+            self.store.hidden(user, &heads),
+        )?;
         self.mask_pairs(user, &mut pairs).await?;
+        let hidden = hidden.into_iter().collect();
         let newest: HashMap<ChatId, Message> =
             newest.into_iter().map(|message| (message.chat, message)).collect();
         let members = self.members_shown(user, &rows, &newest, pairs, listed).await?;
@@ -112,7 +133,7 @@ impl Service {
             chat.muted_until = row.place.muted_until.map(wire::timestamp);
             chat.presence = presence.get(&row.chat.id).copied();
             chat.last_message = newest.get(&row.chat.id).map(|message| {
-                let mut shown = show(user, message, members, &self.links);
+                let mut shown = show(user, message, members, (&hidden, &self.links));
                 shown.delivered_to.clear();
                 shown.read_by.clear();
                 shown
@@ -220,8 +241,27 @@ pub fn updated_at(chat: &Chat, head: Option<Head>) -> crate::clock::Timestamp {
     head.map_or(chat.id.time(), |head| head.id.time())
 }
 
-fn show(user: &UserId, message: &Message, members: &[Member], links: &Links) -> proto::Message {
-    let mut shown = links.message(message);
+/// A message as `user` is shown it, but for its ticks.
+pub(super) fn shown_to(
+    user: &UserId,
+    message: &Message,
+    hidden: &HashSet<(ChatId, Seq)>,
+    links: &Links,
+) -> proto::Message {
+    let mut shown = links.message_for(message, user);
+    if hidden.contains(&(message.chat, message.seq)) {
+        wire::leave_out(&mut shown);
+    }
+    shown
+}
+
+fn show(
+    user: &UserId,
+    message: &Message,
+    members: &[Member],
+    (hidden, links): (&HashSet<(ChatId, Seq)>, &Links),
+) -> proto::Message {
+    let mut shown = shown_to(user, message, hidden, links);
     if message.sender.as_ref() == Some(user) {
         if members.len() <= MAX_RECEIPT_MEMBERS {
             receipts(&mut shown, user, members);

@@ -8,7 +8,9 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
+use super::limits::LimitArgs;
 use super::load::LoadArgs;
+use super::webhook::WebhookArgs;
 
 /// A messaging service that a product embeds: chats, ticks, unread counts and presence over
 /// gRPC and gRPC-Web.
@@ -124,10 +126,15 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_RATE_LIMITS", value_name = "ON-OFF", value_enum, default_value = "on")]
     pub rate_limits: Switch,
 
-    /// Messages a user may send in 10 s, through one node; one more is refused with RATE_LIMITED
-    /// and may be repeated.
+    /// Messages a user may send, change or react to in 10 s, through one node; one more is refused
+    /// with RATE_LIMITED and may be repeated.
     #[arg(long, env = "ADDA_MAX_MESSAGES", value_name = "COUNT", default_value = "100")]
     pub max_messages: std::num::NonZeroU32,
+
+    /// Whether messages can be searched. Off: what is stored meanwhile is never found, and storing
+    /// it costs less.
+    #[arg(long, env = "ADDA_SEARCH", value_name = "ON-OFF", value_enum, default_value = "on")]
+    pub search: Switch,
 
     /// Connections of all clients together; one more is closed at once.
     #[arg(long, env = "ADDA_MAX_CONNECTIONS", value_name = "COUNT", default_value = "100000")]
@@ -150,6 +157,14 @@ pub struct ServeArgs {
     /// How long what takes.
     #[command(flatten)]
     pub times: TimeArgs,
+
+    /// How much may be asked.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Who is told what happened.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
 }
 
 /// Whose tokens are taken: at least one kind of key, but for development.
@@ -224,6 +239,10 @@ pub struct TimeArgs {
     #[arg(long, env = "ADDA_RESUME_WINDOW", value_name = "TIME", default_value = "7d", value_parser = time)]
     pub resume_window: Duration,
 
+    /// How long after they were sent messages may be edited, 1s to 366d.
+    #[arg(long, env = "ADDA_EDIT_WINDOW", value_name = "TIME", default_value = "15m", value_parser = time)]
+    pub edit_window: Duration,
+
     /// How long a server that was told to stop may take to be gone.
     #[arg(long, env = "ADDA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
     pub drain_timeout: Duration,
@@ -239,6 +258,10 @@ pub struct TokenArgs {
     /// The name others see: becomes `name`.
     #[arg(long, env = "ADDA_TOKEN_NAME", value_name = "NAME")]
     pub name: Option<String>,
+
+    /// Becomes `scope`: adda.service for a service of the product.
+    #[arg(long, env = "ADDA_TOKEN_SCOPE", value_name = "SCOPES")]
+    pub scope: Option<String>,
 
     /// How long it is good for.
     #[arg(long, env = "ADDA_TOKEN_TTL", value_name = "TIME", default_value = "24h", value_parser = time)]

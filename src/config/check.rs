@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{ChatArgs, ServeArgs, Switch, TimeArgs, TokenArgs, TokenKeys};
+use super::args::{ChatArgs, ServeArgs, TimeArgs, TokenArgs, TokenKeys};
+use super::limits::Rates;
 use super::tls::{Tls, TlsError};
 use super::{
     Config, Connections, DEV_SECRET, JwksSource, Log, Refused, Secret, Times, Tokens, Url, operator,
@@ -21,6 +22,9 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// With 10 s between two looks of other nodes, a crashed node's users are offline in 60 s.
 const LONGEST_LEASE: Duration = Duration::from_secs(50);
+
+/// Whoever wants no end to editing gets a year.
+const LONGEST_EDIT_WINDOW: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// The largest group that the house is built for.
 const MAX_MEMBERS: u32 = 10_000;
@@ -77,7 +81,10 @@ impl Config {
             log: Log { format: args.log, level: args.log_level },
             times: times(&args.times)?,
             max_group_members: members(args.max_group_members)?,
-            max_messages: (args.rate_limits == Switch::On).then_some(args.max_messages),
+            rates: Rates::of(args),
+            proxies: args.limits.trusted_proxy.clone(),
+            webhooks: args.webhooks.check()?,
+            search: args.search == Switch::On,
             connections: connections(args)?,
             warnings,
         })
@@ -368,6 +375,9 @@ fn times(args: &TimeArgs) -> Checked<Times> {
     if args.drain_timeout > Duration::from_secs(3600) {
         return Err(Refused::new("--drain-timeout", "ADDA_DRAIN_TIMEOUT", "at most 1h"));
     }
+    if !(Duration::from_secs(1)..=LONGEST_EDIT_WINDOW).contains(&args.edit_window) {
+        return Err(Refused::new("--edit-window", "ADDA_EDIT_WINDOW", "1s to 366d"));
+    }
     Ok(Times {
         heartbeat: args.heartbeat,
         heartbeat_timeout: args.heartbeat_timeout,
@@ -376,6 +386,7 @@ fn times(args: &TimeArgs) -> Checked<Times> {
         presence_lease: args.presence_lease,
         presence_grace: args.presence_grace,
         resume_window: args.resume_window,
+        edit_window: args.edit_window,
         drain_timeout: args.drain_timeout,
     })
 }

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 pub mod args;
 mod check;
+pub mod limits;
 pub mod load;
 mod operator;
 #[cfg(test)]
 mod tests;
-pub mod tls;
+mod tls;
+pub mod webhook;
 
 pub use args::{Cli, Command, LogFormat, LogLevel, Switch};
 pub(crate) use check::is_loopback_origin;
@@ -61,8 +63,14 @@ pub struct Config {
     pub times: Times,
     /// The largest group.
     pub max_group_members: u32,
-    /// Messages a user may send in 10 s; `None`: any number.
-    pub max_messages: Option<std::num::NonZeroU32>,
+    /// Whether messages can be searched.
+    pub search: bool,
+    /// How much one user and one address may ask; `None`: as much as they like.
+    pub rates: Option<limits::Rates>,
+    /// Proxies whose word about addresses is taken.
+    pub proxies: Vec<ipnet::IpNet>,
+    /// Where to tell what happened.
+    pub webhooks: Option<crate::webhook::Options>,
     /// How many connections there may be.
     pub connections: Connections,
     /// What is right but worth a word in the log.
@@ -130,6 +138,8 @@ pub struct Times {
     pub presence_grace: Duration,
     /// For how long a resume token is good.
     pub resume_window: Duration,
+    /// How long after they were sent messages may be edited.
+    pub edit_window: Duration,
     /// How long a node that leaves waits for those it serves.
     pub drain_timeout: Duration,
 }

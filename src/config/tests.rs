@@ -25,6 +25,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(config.store.expose(), "sqlite:adda.db");
     assert_eq!(config.bus.expose(), "memory:");
     assert_eq!(config.max_group_members, 10_000);
+    assert!(config.search);
     assert_eq!(config.tokens.leeway, secs(60));
     assert!(!config.dev && !config.reflection && config.tls.is_none());
     assert!(config.warnings.is_empty());
@@ -36,9 +37,20 @@ fn defaults_are_those_of_the_contract() {
         presence_lease: secs(45),
         presence_grace: secs(5),
         resume_window: secs(7 * 24 * 3600),
+        edit_window: secs(900),
         drain_timeout: secs(20),
     };
     assert_eq!(config.times, times);
+}
+
+#[test]
+fn attachments_are_beside_a_file_and_nowhere_beside_a_server() {
+    let of = |line: &[&str]| check(line).unwrap().attachments;
+    assert_eq!(of(&[]).unwrap(), "file:attachments");
+    assert_eq!(of(&["--store", "sqlite:/data/adda.db"]).unwrap(), "file:/data/attachments");
+    assert_eq!(of(&["--store", "mongodb://m/adda"]), None);
+    assert_eq!(of(&["--attachments", "off"]), None);
+    assert_eq!(of(&["--attachments", "s3://bucket/a/b"]).unwrap(), "s3://bucket/a/b");
 }
 
 #[test]
@@ -82,6 +94,11 @@ fn what_does_not_fit_together_is_refused_by_name() {
         (&["--store", "postgres://x"], "--store"),
         (&["--store", "sqlite:"], "--store"),
         (&["--bus", "nats://x"], "--bus"),
+        (&["--attachments", "ftp://x"], "--attachments"),
+        (&["--attachments", "s3://"], "--attachments"),
+        (&["--attachments", "file:"], "--attachments"),
+        (&["--max-attachment-bytes", "0"], "--max-attachment-bytes"),
+        (&["--max-attachment-bytes", "100000001"], "--max-attachment-bytes"),
         (&["--tls-cert", "c.pem"], "--tls-key"),
         (&["--tls-key", "k.pem"], "--tls-cert"),
         (&["--tls-key", "no", "--tls-cert", "no"], "--tls-cert"),
@@ -116,8 +133,8 @@ fn a_secret_must_be_there_be_long_and_not_be_known() {
 
 #[test]
 fn nothing_secret_can_be_printed() {
-    let line = ["--store", "mongodb://u:hunter2@m/d?tlsCertificateKeyFilePassword=hunter2"];
-    let config = check(&line).unwrap();
+    let store = "mongodb://u:hunter2@m/d?tlsCertificateKeyFilePassword=hunter2";
+    let config = check(&["--store", store, "--attachments", "off"]).unwrap();
     let shown = format!("{config:?} {}", config.store);
     assert!(!shown.contains(SECRET) && !shown.contains("hunter2"), "{shown}");
     assert_eq!(config.store.to_string(), "mongodb://***@m/d");

@@ -1,5 +1,7 @@
 //! What a file is: what its bytes say, whatever its name says.
 
+use infer::MatcherType;
+
 /// As much of a file is looked at: documents of offices are archives that tell what they are in
 /// the names of their first entries.
 pub(super) const HEAD: usize = 64 * 1024;
@@ -39,13 +41,14 @@ const ODP: &str = "application/vnd.oasis.opendocument.presentation";
 /// What a file with this beginning is; `None`: nothing that is taken. Of text its filter has the
 /// last word.
 pub(super) fn of(head: &[u8]) -> Option<&'static str> {
-    match infer::get(head) {
-        Some(kind) => {
-            let found = TAKEN.iter().find(|(theirs, _)| *theirs == kind.mime_type());
-            found.map(|(_, ours)| *ours)
-        }
-        None => looks_like_text(head).then_some("text/plain"),
+    let kind = infer::get(head);
+    let name = kind.map(|kind| kind.mime_type());
+    if let Some((_, ours)) = TAKEN.iter().find(|(theirs, _)| Some(*theirs) == name) {
+        return Some(ours);
     }
+    // Some kinds are known by two letters alone, and so is no text that begins with them.
+    let markup = kind.is_some_and(|kind| kind.matcher_type() == MatcherType::Text);
+    (!markup && looks_like_text(head)).then_some("text/plain")
 }
 
 /// Not what some program would take for markup or a script.
@@ -88,7 +91,9 @@ mod tests {
         for (head, kind) in cases {
             assert_eq!(of(head), kind, "{:?}", String::from_utf8_lossy(head));
         }
-        assert_eq!(of(b"I <3 you"), Some("text/plain"));
+        for text in [&b"I <3 you"[..], b"BM is how a bitmap begins", b"MZ, too"] {
+            assert_eq!(of(text), Some("text/plain"));
+        }
         assert_eq!(of(b""), None);
     }
 }

@@ -71,6 +71,8 @@ fn message(chat: ChatId, sender: &UserId, nth: u32) -> NewMessage {
         text: format!("message {nth} of many, as long as people write: some sixty bytes"),
         attachments: Vec::new(),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     }

@@ -168,7 +168,14 @@ labels! {
         Log = "log",
         WrittenIn = "written_in",
         Senders = "senders",
+        EditMessage = "edit_message",
         DeleteMessage = "delete_message",
+        React = "react",
+        Unreact = "unreact",
+        Hide = "hide",
+        Hidden = "hidden",
+        HiddenSince = "hidden_since",
+        Search = "search",
         ChangedMessages = "changed_messages",
         CreateChat = "create_chat",
         Chats = "chats",
@@ -183,6 +190,16 @@ labels! {
         Mark = "mark",
         ChangedReceipts = "changed_receipts",
         CountUnread = "count_unread",
+        PutJobs = "put_jobs",
+        TakeJobs = "take_jobs",
+        FinishJobs = "finish_jobs",
+        PutOffJob = "put_off_job",
+        CountJobs = "count_jobs",
+        TakeTurn = "take_turn",
+        MoveTurn = "move_turn",
+        Revoke = "revoke",
+        Revocations = "revocations",
+        Counts = "counts",
         PutProfile = "put_profile",
         PutLastActive = "put_last_active",
         Users = "users",
@@ -225,6 +242,7 @@ labels! {
     Envelope("kind") {
         Message = "message",
         TellUsers = "tell_users",
+        TellMembers = "tell_members",
         Typing = "typing",
         Presence = "presence",
         Opened = "opened",
@@ -232,7 +250,16 @@ labels! {
         Answer = "answer",
         ReserveChanged = "reserve_changed",
         ReserveForgotten = "reserve_forgotten",
+        Revoked = "revoked",
         Unknown = "unknown",
+    }
+
+    /// What came of an attempt to tell something by a webhook.
+    Hook("outcome") {
+        Delivered = "delivered",
+        Failed = "failed",
+        GivenUp = "given_up",
+        Dropped = "dropped",
     }
 
     /// By what a loss on the bus was noticed.

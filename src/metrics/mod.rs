@@ -22,8 +22,8 @@ mod reasons;
 
 pub use instruments::{By, Counter, Entered, Gauge, Histogram, Instrument, Meter};
 pub use labels::{
-    Answer, Backend, Build, Command, Direction, Dropped, Envelope, Gap, Labels, Method, Operation,
-    Part, Queue, Stream, Via, Went,
+    Answer, Backend, Build, Command, Direction, Dropped, Envelope, Gap, Hook, Labels, Method,
+    Operation, Part, Queue, Stream, Via, Went,
 };
 pub use reasons::{Ending, Outcome};
 
@@ -168,6 +168,11 @@ declare! {
     lease_renewals: By<Went, Counter> = By::new(Counter::default), "adda_lease_renewals_total";
     /// Leases that a renewal found gone.
     leases_lost: Counter = Counter::default(), "adda_leases_lost_total";
+
+    // ---- webhooks ----
+
+    /// Attempts to tell something by a webhook, and what could not be noted for one.
+    webhooks: By<Hook, Counter> = By::new(Counter::default), "adda_webhooks_total";
 
     // ---- the node ----
 

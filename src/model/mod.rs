@@ -12,7 +12,10 @@ mod seqs;
 pub use attachment::{Attachment, Family};
 pub use chat::{Chat, ChatKind, Member, Role};
 pub use ids::{AttachmentId, ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
-pub use message::{Message, MessageKind, MessageState, NoteKind, SystemNote};
+pub use message::{
+    MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,
+    NoteKind, Reaction, SystemNote,
+};
 pub use people::{Privacy, Reserve, User};
 pub use seqs::{MAX_RUNS, Run, SeqSet};
 

@@ -167,8 +167,10 @@ fn described(of: &Download) -> Builder {
     let plain: String = of.file_name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
     let encoded = utf8_percent_encode(&of.file_name, IN_NAME);
     let disposition = format!("{show}; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+    // No text is taken that is in anything else.
+    let charset = if of.content_type == "text/plain" { "; charset=utf-8" } else { "" };
     Response::builder()
-        .header(CONTENT_TYPE, &of.content_type)
+        .header(CONTENT_TYPE, format!("{}{charset}", of.content_type))
         .header(CONTENT_DISPOSITION, disposition)
         .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
         .header(CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'")

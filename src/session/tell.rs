@@ -42,6 +42,9 @@ impl Session {
                 CloseReason::Superseded,
                 "a newer stream of this device and instance is there",
             )),
+            Delivery::Revoked => {
+                Err(End::Close(CloseReason::SessionRevoked, "the user was signed out"))
+            }
             Delivery::Call(command, answer) => {
                 self.called(command);
                 // Who called may have given up.

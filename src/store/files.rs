@@ -12,7 +12,7 @@ use crate::model::{AttachmentId, UserId};
 /// A file is opened, becomes whole, and is claimed for one message; then it is that message's.
 /// Whenever something has to be looked after it is *due* at a time, and whoever looks settles
 /// what becomes of it: so nothing stays behind, wherever a node stopped. Times are those of who
-/// calls. [`delete_message`](super::Store::delete_message) makes what the message carried due
+/// calls. [`delete_message`](super::Content::delete_message) makes what the message carried due
 /// at once, or soon where it was stopped half-way.
 #[async_trait]
 pub trait Files: Send + Sync {

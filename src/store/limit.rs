@@ -52,6 +52,8 @@ impl Messages {
             text: "x".repeat(64),
             attachments: Vec::new(),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: None,
             member_as_of: 0,
         }

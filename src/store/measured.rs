@@ -18,7 +18,9 @@ use crate::trace;
 mod content;
 mod files;
 mod groups;
+mod jobs;
 mod people;
+mod services;
 
 /// Asks another store, changes nothing, and records how it did.
 pub struct Measured(Arc<dyn Store>);
@@ -126,10 +128,6 @@ impl Store for Measured {
 
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>> {
         timed(Operation::Senders, self.0.senders(chat, runs)).await
-    }
-
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        timed(Operation::DeleteMessage, self.0.delete_message(chat, id)).await
     }
 
     async fn changed_messages(

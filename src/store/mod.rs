@@ -16,18 +16,22 @@ use crate::vital::Vital;
 mod content;
 mod files;
 mod groups;
+mod jobs;
 pub mod limit;
 mod measured;
 pub mod mongo;
 mod people;
+mod services;
 pub mod sqlite;
 mod values;
 
 pub use content::Content;
 pub use files::Files;
 pub use groups::Groups;
+pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
 pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
+pub use services::{Counts, REVOCATIONS_KEPT, Revocation, Services};
 pub use values::*;
 
 /// A chat cannot be counted past this: it means "this many or more".
@@ -38,7 +42,9 @@ pub const COUNT_CAP: u32 = 1000;
 /// stop it. Lists of ids in arguments may hold repeats and unknown ids; what is unknown is left
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
-pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
+pub trait Store:
+    Content + Files + Groups + Jobs + People + Services + Send + Sync + 'static
+{
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;
 
@@ -100,11 +106,6 @@ pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
     /// Who sent the messages of these runs, each once, in no order; system notes have no
     /// sender.
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>>;
-
-    /// Deletes a message for everyone: its text goes, its place stays, `revision` rises by one
-    /// and it counts as changed now. `None` if there is none; one that is deleted stays as it
-    /// is.
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>>;
 
     /// Messages of these chats that were edited, deleted or reacted to after `after`, by the
     /// time of change in the store's own clock, then `seq`, at most `limit`. One changed twice is

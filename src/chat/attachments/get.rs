@@ -76,11 +76,13 @@ impl Service {
         let claim = file.claim.as_ref().filter(|claim| claim.chat == admitted.chat.id);
         let claim = claim.ok_or_else(Error::attachment_not_found)?;
         let sent = self.store.by_client_id(claim.chat, &file.owner, &claim.client_message_id);
-        let carries = sent.await?.is_some_and(|message| {
+        let sent = sent.await?.filter(|message| {
             message.seq >= admitted.member.visible_from
                 && message.attachments.iter().any(|of| of.id == file.attachment.id)
         });
-        if carries { Ok(file) } else { Err(Error::attachment_not_found()) }
+        let sent = sent.ok_or_else(Error::attachment_not_found)?;
+        let hidden = self.store.hidden(user, &[(sent.chat, sent.seq)]).await?;
+        if hidden.is_empty() { Ok(file) } else { Err(Error::attachment_not_found()) }
     }
 
     /// A file that is whole and stays.

@@ -39,7 +39,15 @@ impl Links {
 
     /// A message without receipts, with the URLs of what it carries.
     pub fn message(&self, of: &Message) -> proto::Message {
-        let mut shown = wire::message(of);
+        self.with_urls(wire::message(of), of)
+    }
+
+    /// The same for this user alone.
+    pub(in crate::chat) fn message_for(&self, of: &Message, user: &UserId) -> proto::Message {
+        self.with_urls(wire::message_for(of, user), of)
+    }
+
+    fn with_urls(&self, mut shown: proto::Message, of: &Message) -> proto::Message {
         if !of.attachments.is_empty() {
             let grain = MESSAGE_LINK_GRAIN.as_millis().try_into().unwrap_or(1);
             let now = Timestamp(self.clock.now().0.div_euclid(grain) * grain);

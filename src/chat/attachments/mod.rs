@@ -2,7 +2,7 @@
 //!
 //! | here | lives |
 //! |---|---|
-//! | `upload` | the ways in: by a stream of gRPC, by HTTP whole or in parts |
+//! | `upload`, `parts` | the ways in: by a stream of gRPC, by HTTP whole or in parts |
 //! | `claim` | a send takes files |
 //! | `get` | the ways out |
 //! | `links` | URLs, signed |
@@ -30,6 +30,7 @@ use crate::proto;
 mod claim;
 mod get;
 mod links;
+mod parts;
 mod preview;
 mod sweep;
 mod upload;

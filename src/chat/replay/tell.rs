@@ -6,12 +6,17 @@ use std::sync::Arc;
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
 use crate::chat::block::block_updated;
+use crate::chat::delete::{deleted_event, hidden_event};
 use crate::chat::feed::frame_of;
+use crate::chat::view::shown_to;
 use crate::error::{Error, Result};
-use crate::model::{Chat, ChatId, Member, Message, SeqSet, UserId};
+use crate::model::{Chat, ChatId, Member, Message, Seq, SeqSet, UserId};
 use crate::proto;
-use crate::store::Span;
+use crate::store::{self, Span};
 use crate::wire::{self, Told};
+
+/// So few messages are asked for by their places: a store may read those of many streams together.
+const FEW: Seq = 16;
 
 impl Service {
     /// Reads what is lacking and hands it over, in the order in which it is to be told. Ends
@@ -39,10 +44,15 @@ impl Service {
             tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
         }
         for missing in lacks.messages {
-            self.replay_messages(missing, &introduced, to).await?;
+            self.replay_messages(user, missing, &introduced, to).await?;
         }
+        let hidden = self.hidden_of(user, &lacks.changed).await.map_err(Some)?;
         for message in &lacks.changed {
-            tell(to, Told::Change(wire::event_frame(self.change_event(message)))).await?;
+            let event = self.change_event(user, message, &hidden);
+            tell(to, Told::Change(wire::event_frame(event))).await?;
+        }
+        for hidden in lacks.hidden {
+            tell(to, Told::Change(wire::event_frame(hidden_event(hidden)))).await?;
         }
         for member in &lacks.receipts {
             for event in self.receipt_events(user, member).await.map_err(Some)? {
@@ -62,6 +72,7 @@ impl Service {
 
     async fn replay_messages(
         &self,
+        user: &UserId,
         missing: Missing,
         introduced: &HashSet<ChatId>,
         to: &Pieces,
@@ -75,20 +86,31 @@ impl Service {
             }
         }
         while after < missing.to {
-            let limit = PAGE.min(missing.to - after);
-            let span = Span::After(after);
-            let page = self.store.history(missing.chat, span, 1, limit).await.map_err(some)?;
+            let page = self.page_of(missing, after).await.map_err(some)?;
             if page.is_empty() {
                 return Ok(());
             }
+            let hidden = self.hidden_of(user, &page).await.map_err(Some)?;
             for message in page {
                 after = message.seq;
-                let frame = frame_of(self.links.message(&message));
+                let frame = frame_of(shown_to(user, &message, &hidden, &self.links));
                 let (chat, seq, id) = (message.chat, message.seq, message.id);
                 tell(to, Told::Message { chat, seq, id, frame }).await?;
             }
         }
         Ok(())
+    }
+
+    /// What comes next, in order.
+    async fn page_of(&self, missing: Missing, after: Seq) -> store::Result<Vec<Message>> {
+        let (chat, left) = (missing.chat, missing.to - after);
+        if left > FEW {
+            return self.store.history(chat, Span::After(after), 1, PAGE.min(left)).await;
+        }
+        let places: Vec<_> = (after + 1..=missing.to).map(|seq| (chat, seq)).collect();
+        let mut page = self.store.messages(&places).await?;
+        page.sort_unstable_by_key(|message| message.seq);
+        Ok(page)
     }
 
     /// A member's receipts as they stand, as far as `user` may see them.
@@ -120,20 +142,18 @@ impl Service {
         Ok(events)
     }
 
-    fn change_event(&self, message: &Message) -> proto::event::Event {
-        match message.deleted_at {
-            Some(at) => proto::event::Event::MessageDeleted(proto::MessageDeleted {
-                chat_id: message.chat.to_string(),
-                message_id: message.id.to_string(),
-                seq: message.seq,
-                deleted_at: Some(wire::timestamp(at)),
-                revision: message.revision,
-                sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
-            }),
-            None => proto::event::Event::MessageEdited(proto::MessageEdited {
-                message: Some(self.links.message(message)),
-            }),
+    /// What has become of a message: that it is gone, or all of it as it is.
+    fn change_event(
+        &self,
+        user: &UserId,
+        message: &Message,
+        hidden: &HashSet<(ChatId, Seq)>,
+    ) -> proto::event::Event {
+        if message.deleted_at.is_some() {
+            return deleted_event(message);
         }
+        let message = Some(shown_to(user, message, hidden, &self.links));
+        proto::event::Event::MessageEdited(proto::MessageEdited { message })
     }
 }
 

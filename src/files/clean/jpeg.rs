@@ -110,10 +110,17 @@ impl Jpeg {
         match marker {
             // Frames: T.81, B.2.2.
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => self.frame(content)?,
-            0xe1 => return self.exif(content, kept),
+            0xe0 => {
+                jfif(content, kept);
+                return Ok(());
+            }
+            0xe1 => {
+                self.exif(content, kept);
+                return Ok(());
+            }
             0xe2 if content.starts_with(b"ICC_PROFILE\0") => {}
-            0xe0 | 0xee => {}
-            0xe1..=0xef | 0xfe => return Ok(()),
+            0xee if content.starts_with(b"Adobe") => {}
+            0xe2..=0xef | 0xfe => return Ok(()),
             _ => {}
         }
         kept.extend_from_slice(&[0xff, marker]);
@@ -133,10 +140,10 @@ impl Jpeg {
         Ok(())
     }
 
-    fn exif(&mut self, content: &[u8], kept: &mut Vec<u8>) -> Result<(), Refused> {
-        let Some(tiff) = content.strip_prefix(b"Exif\0\0") else { return Ok(()) };
+    fn exif(&mut self, content: &[u8], kept: &mut Vec<u8>) {
+        let Some(tiff) = content.strip_prefix(b"Exif\0\0") else { return };
         if self.orientation.is_some() {
-            return Ok(());
+            return;
         }
         let orientation = exif::orientation(tiff);
         self.orientation = Some(orientation);
@@ -146,7 +153,6 @@ impl Jpeg {
             kept.extend_from_slice(b"Exif\0\0");
             kept.extend_from_slice(&tiff);
         }
-        Ok(())
     }
 
     /// Up to the next marker; 0xFF00 is a byte of the data, and restarts belong to it.
@@ -178,5 +184,15 @@ impl Jpeg {
             }
         }
         Ok(())
+    }
+}
+
+/// Version and density; not the small picture that may come with it, of what there was before it
+/// was cut.
+fn jfif(content: &[u8], kept: &mut Vec<u8>) {
+    if let Some(fields) = content.get(..12).filter(|fields| fields.starts_with(b"JFIF\0")) {
+        kept.extend_from_slice(&[0xff, 0xe0, 0, 16]);
+        kept.extend_from_slice(fields);
+        kept.extend_from_slice(&[0, 0]);
     }
 }

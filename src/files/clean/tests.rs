@@ -72,7 +72,10 @@ fn a_jpeg_keeps_its_pixels_and_which_way_up_it_is() {
         &segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", SECRET].concat()),
         &segment(0xe2, &[b"MPF\0", SECRET].concat()),
         &segment(0xe2, b"ICC_PROFILE\0\x01\x01colours"),
+        &segment(0xe0, &[b"JFIF\0\x01\x02\0\0\x01\0\x01\x02\x03", SECRET].concat()),
+        &segment(0xe0, &[b"JFXX\0", SECRET].concat()),
         &segment(0xed, SECRET),
+        &segment(0xee, SECRET),
         &segment(0xfe, SECRET),
         &plain[2..],
         // A second picture behind the first.

@@ -12,7 +12,7 @@ use super::failure::broken;
 use super::files::AttachmentDoc;
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role, Run, Seq, SeqSet,
+    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
     SystemNote, User, UserId,
 };
 
@@ -32,6 +32,13 @@ pub(super) struct MessageDoc {
     attachments: Vec<AttachmentDoc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<ReplyDoc>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reactions: Vec<ReactionDoc>,
+    /// Written, and never read: see [`Db::find`](super::schema::Db::find).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    words: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<NoteDoc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +55,12 @@ pub(super) struct MessageDoc {
 struct ReplyDoc {
     id: Uuid,
     seq: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ReactionDoc {
+    emoji: String,
+    users: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,6 +85,9 @@ impl MessageDoc {
             text: new.text.clone(),
             attachments: new.attachments.iter().map(AttachmentDoc::new).collect(),
             reply_to: new.reply_to.map(|(id, seq)| ReplyDoc { id: uuid(id.0), seq: seq.into() }),
+            mentions: new.mentions.iter().map(ToString::to_string).collect(),
+            reactions: Vec::new(),
+            words: new.words.clone(),
             note: new.note.as_ref().map(NoteDoc::new),
             edited_at: None,
             deleted_at: None,
@@ -98,11 +114,20 @@ impl MessageDoc {
                 Some(reply) => Some((MessageId(plain(reply.id)), number(reply.seq)?)),
                 None => None,
             },
+            mentions: self.mentions.iter().map(|user| UserId::new(user)).collect(),
+            reactions: self.reactions.into_iter().map(ReactionDoc::reaction).collect(),
             note: self.note.map(NoteDoc::note).transpose()?,
             edited_at: self.edited_at.map(time),
             deleted_at: self.deleted_at.map(time),
             revision: number(self.revision)?,
         })
+    }
+}
+
+impl ReactionDoc {
+    fn reaction(self) -> Reaction {
+        let users = self.users.iter().map(|user| UserId::new(user)).collect();
+        Reaction { emoji: self.emoji, users }
     }
 }
 
@@ -140,6 +165,9 @@ pub(super) struct ChatDoc {
     revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<DateTime>,
+    /// By mongod's clock; never written from here.
+    #[serde(default, skip_serializing)]
+    changed_at: Option<DateTime>,
 }
 
 impl ChatDoc {
@@ -156,7 +184,12 @@ impl ChatDoc {
             member_count: chat.member_count.into(),
             revision: chat.revision.into(),
             deleted_at: chat.deleted_at.map(date),
+            changed_at: None,
         }
+    }
+
+    pub(super) fn changed(&self) -> Result<Timestamp> {
+        self.changed_at.map(time).ok_or_else(|| broken("a chat without a time of change"))
     }
 
     pub(super) fn chat(self) -> Result<Chat> {
@@ -177,8 +210,7 @@ impl ChatDoc {
     }
 }
 
-/// In `members`; `receipts_at`, when the receipts last changed by mongod's clock, is only ever
-/// compared there.
+/// In `members`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MemberDoc {
     pub(super) chat_id: Uuid,
@@ -192,6 +224,9 @@ pub(super) struct MemberDoc {
     muted_until: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_at: Option<DateTime>,
+    /// When the receipts last changed, by mongod's clock; never written from here.
+    #[serde(default, skip_serializing)]
+    receipts_at: Option<DateTime>,
 }
 
 impl MemberDoc {
@@ -210,7 +245,12 @@ impl MemberDoc {
             read: SetDoc::new(&member.read),
             muted_until: member.muted_until.map(date),
             left_at: member.left_at.map(date),
+            receipts_at: None,
         }
+    }
+
+    pub(super) fn changed(&self) -> Result<Timestamp> {
+        self.receipts_at.map(time).ok_or_else(|| broken("receipts without a time of change"))
     }
 
     pub(super) fn member(self) -> Result<Member> {

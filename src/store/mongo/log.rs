@@ -1,10 +1,9 @@
-//! Reading the log, and deleting from it.
+//! Reading the log.
 
 use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::ReturnDocument;
 
 use super::super::{
     COUNT_CAP, ChangeCursor, ChangedMessage, Head, Result, Span, UnreadQuery, WrittenBy,
@@ -21,6 +20,9 @@ const CHATS_A_COMMAND: usize = 1000;
 /// 1,000 chats takes half the time on two cores.
 const HEADS_A_COMMAND: usize = 250;
 const HEADS_AT_ONCE: usize = 4;
+
+/// Chats times seqs up to which all of them are asked for at once.
+const CROSSED: usize = 2_000;
 
 /// Counts that one command makes, where all are short.
 const COUNTS_A_COMMAND: usize = 50;
@@ -48,7 +50,7 @@ impl Db {
             "sender_id": sender.as_str(),
             "client_message_id": client_message_id,
         };
-        round(self.messages.find_one(filter)).await?.map(MessageDoc::message).transpose()
+        self.find_one(filter).await?.map(MessageDoc::message).transpose()
     }
 
     pub(super) async fn heads(&self, chats: &[ChatId]) -> Result<Vec<Head>> {
@@ -83,11 +85,24 @@ impl Db {
             Span::After(seq) => (doc! { "$gte": from.max(i64::from(seq) + 1) }, 1),
         };
         let filter = doc! { "chat_id": uuid(chat.0), "seq": range };
-        let find = self.messages.find(filter).sort(doc! { "seq": order }).limit(limit.into());
+        let find = self.find(filter).sort(doc! { "seq": order }).limit(limit.into());
         messages(all(find).await?)
     }
 
     pub(super) async fn messages(&self, places: &[(ChatId, Seq)]) -> Result<Vec<Message>> {
+        let wanted: HashSet<_> = places.iter().collect();
+        let chats: HashSet<ChatId> = wanted.iter().map(|(chat, _)| *chat).collect();
+        let seqs: HashSet<Seq> = wanted.iter().map(|(_, seq)| *seq).collect();
+        if chats.len() * seqs.len() <= CROSSED {
+            // All of these seqs in all of these chats: one plan for all of it.
+            let filter = doc! {
+                "chat_id": { "$in": chat_ids(&chats.into_iter().collect::<Vec<_>>()) },
+                "seq": { "$in": seqs.into_iter().map(i64::from).collect::<Vec<_>>() },
+            };
+            let mut found = messages(all(self.messages.find(filter).hint(by_place())).await?)?;
+            found.retain(|message| wanted.contains(&(message.chat, message.seq)));
+            return Ok(found);
+        }
         let mut by_chat: HashMap<ChatId, Vec<i64>> = HashMap::new();
         for (chat, seq) in places {
             by_chat.entry(*chat).or_default().push((*seq).into());
@@ -104,14 +119,14 @@ impl Db {
         let mut found = Vec::new();
         // mongod plans each arm by itself: many cost more than several commands.
         for arms in arms.chunks(100) {
-            found.extend(all(self.messages.find(doc! { "$or": arms })).await?);
+            found.extend(all(self.find(doc! { "$or": arms })).await?);
         }
         Ok(found)
     }
 
     pub(super) async fn message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
         let filter = doc! { "_id": uuid(id.0), "chat_id": uuid(chat.0) };
-        round(self.messages.find_one(filter)).await?.map(MessageDoc::message).transpose()
+        self.find_one(filter).await?.map(MessageDoc::message).transpose()
     }
 
     pub(super) async fn log(&self, after: MessageId, limit: u32) -> Result<Vec<Message>> {
@@ -119,7 +134,7 @@ impl Db {
             return Ok(Vec::new());
         }
         let filter = doc! { "_id": { "$gt": uuid(after.0) } };
-        let find = self.messages.find(filter).sort(doc! { "_id": 1 }).limit(limit.into());
+        let find = self.find(filter).sort(doc! { "_id": 1 }).limit(limit.into());
         messages(all(find).await?)
     }
 
@@ -151,31 +166,6 @@ impl Db {
         found.iter().map(|doc| user(doc).ok_or_else(|| broken("a sender cannot be read"))).collect()
     }
 
-    pub(super) async fn delete_message(
-        &self,
-        chat: ChatId,
-        id: MessageId,
-    ) -> Result<Option<Message>> {
-        let filter = doc! { "_id": uuid(id.0), "chat_id": uuid(chat.0), "deleted_at": null };
-        let carried = self.files_will_go(chat, id).await?;
-        let change = vec![doc! { "$set": {
-            "text": "",
-            "attachments": [],
-            "deleted_at": "$$NOW",
-            "changed_at": "$$NOW",
-            "revision": { "$add": ["$revision", 1_i64] },
-        } }];
-        let update = self.messages.find_one_and_update(filter, change);
-        let deleted = round(update.return_document(ReturnDocument::After)).await?;
-        self.files_go(&carried).await?;
-        match deleted {
-            Some(deleted) => deleted.message().map(Some),
-            // Nothing there, or deleted before; that write, too, is majority-committed now, for
-            // one that changes nothing waits for what it saw.
-            None => self.message(chat, id).await,
-        }
-    }
-
     pub(super) async fn changed_messages(
         &self,
         chats: &[ChatId],
@@ -185,14 +175,8 @@ impl Db {
         if limit == 0 || chats.is_empty() {
             return Ok(Vec::new());
         }
-        let at = date(after.at);
-        let filter = doc! {
-            "chat_id": { "$in": chat_ids(&distinct(chats)) },
-            "changed_at": { "$gte": at },
-            "$or": [{ "changed_at": { "$gt": at } }, { "seq": { "$gt": i64::from(after.seq) } }],
-        };
         let order = doc! { "changed_at": 1, "seq": 1, "chat_id": 1 };
-        let find = self.messages.find(filter).sort(order).limit(limit.into());
+        let find = self.find(changed_filter(chats, after)).sort(order).limit(limit.into());
         let found: Result<Vec<_>> = all(find).await?.into_iter().map(changed).collect();
         let mut found = found?;
         if let Some(last) = found.get(limit as usize - 1).map(|last| last.cursor) {
@@ -203,11 +187,22 @@ impl Db {
                 "changed_at": date(last.at),
                 "seq": i64::from(last.seq),
             };
-            for doc in all(self.messages.find(place)).await? {
+            for doc in all(self.find(place)).await? {
                 found.push(changed(doc)?);
             }
         }
         Ok(found)
+    }
+
+    /// The same in no order, and with no promise of which, where there are more than `limit`.
+    pub(super) async fn changed_after(
+        &self,
+        chats: &[ChatId],
+        after: ChangeCursor,
+        limit: u32,
+    ) -> Result<Vec<ChangedMessage>> {
+        let find = self.find(changed_filter(chats, after)).limit(limit.into());
+        all(find).await?.into_iter().map(changed).collect()
     }
 
     pub(super) async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
@@ -329,6 +324,15 @@ fn within(chat: ChatId, runs: &[Run], also: &Document) -> Document {
             all.insert("$or", runs);
             all
         }
+    }
+}
+
+fn changed_filter(chats: &[ChatId], after: ChangeCursor) -> Document {
+    let at = date(after.at);
+    doc! {
+        "chat_id": { "$in": chat_ids(&distinct(chats)) },
+        "changed_at": { "$gte": at },
+        "$or": [{ "changed_at": { "$gt": at } }, { "seq": { "$gt": i64::from(after.seq) } }],
     }
 }
 

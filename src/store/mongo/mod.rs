@@ -5,13 +5,16 @@
 //! | `schema` | the connection, the collections, their indexes |
 //! | `docs` | documents, to and from the words of the house |
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
-//! | `log` | reading messages, and deleting them |
+//! | `log` | reading messages |
+//! | `content`, `search` | what they become; finding them |
+//! | `reads`, `changes`, `gather` | what many streams ask for, read together |
 //! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
 //! What it keeps true: everything is written with `w: majority, j: true` and read with majority
 //! reads from the primary; times of change are mongod's; an exchange takes seconds at most.
 
+mod changes;
 mod chats;
 mod content;
 mod docs;
@@ -20,6 +23,7 @@ mod files;
 mod flush;
 mod gather;
 mod groups;
+mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
@@ -28,6 +32,8 @@ mod queue;
 mod reads;
 mod receipts;
 mod schema;
+mod search;
+mod services;
 mod users;
 mod write;
 
@@ -126,7 +132,7 @@ impl Store for MongoStore {
     }
 
     async fn messages(&self, places: &[(ChatId, Seq)]) -> Result<Vec<Message>> {
-        self.db()?.messages(places).await
+        self.reads()?.messages.rows(places).await
     }
 
     async fn message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
@@ -145,17 +151,13 @@ impl Store for MongoStore {
         self.db()?.senders(chat, runs).await
     }
 
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        self.db()?.delete_message(chat, id).await
-    }
-
     async fn changed_messages(
         &self,
         chats: &[ChatId],
         after: ChangeCursor,
         limit: u32,
     ) -> Result<Vec<ChangedMessage>> {
-        self.db()?.changed_messages(chats, after, limit).await
+        self.reads()?.changes.messages(chats, after, limit).await
     }
 
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
@@ -201,7 +203,7 @@ impl Store for MongoStore {
     }
 
     async fn changed_chats(&self, chats: &[ChatId], since: Timestamp) -> Result<Vec<Chat>> {
-        self.db()?.changed_chats(chats, since).await
+        self.reads()?.changes.chats(chats, since).await
     }
 
     async fn mark(&self, marks: Vec<Mark>) -> Result<Vec<Option<(SeqSet, SeqSet)>>> {
@@ -214,7 +216,7 @@ impl Store for MongoStore {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<Member>> {
-        self.db()?.changed_receipts(chats, since, limit).await
+        self.reads()?.changes.receipts(chats, since, limit).await
     }
 
     async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use moka::sync::Cache;
 
 use super::super::{Block, Head, Result, WrittenBy};
+use super::changes::Changes;
 use super::gather::Gather;
 use super::schema::Db;
 use crate::clock::Clock;
-use crate::model::{Chat, ChatId, Member, Reserve, User, UserId};
+use crate::model::{Chat, ChatId, Member, Message, Reserve, Seq, User, UserId};
 use crate::vital::Vital;
 
 /// Facts of the sort "has written there" that are remembered: they stay true.
@@ -20,6 +21,7 @@ pub(super) struct Reads {
     pub(super) heads: Gather<ChatId, Head>,
     pub(super) chats: Gather<ChatId, Chat>,
     pub(super) users: Gather<UserId, User>,
+    pub(super) messages: Gather<(ChatId, Seq), Message>,
     /// By chat.
     pub(super) members: Gather<ChatId, Member>,
     /// By user.
@@ -27,6 +29,7 @@ pub(super) struct Reads {
     pub(super) reserves: Gather<UserId, Reserve>,
     /// By who made them.
     pub(super) blocks: Gather<UserId, (UserId, Block)>,
+    pub(super) changes: Changes,
     written: Cache<(ChatId, WrittenBy), ()>,
     db: Db,
 }
@@ -36,6 +39,7 @@ impl Reads {
         let own = || db.clone();
         let (heads, chats, users, members, memberships) = (own(), own(), own(), own(), own());
         let (reserves, blocks) = (own(), own());
+        let messages = own();
         let clock = Arc::clone(clock);
         Self {
             heads: Gather::start(
@@ -63,6 +67,15 @@ impl Reads {
                 move |keys| {
                     let db = users.clone();
                     async move { db.users(&keys).await }
+                },
+            ),
+            messages: Gather::start(
+                vital,
+                "messages",
+                |message| (message.chat, message.seq),
+                move |keys| {
+                    let db = messages.clone();
+                    async move { db.messages(&keys).await }
                 },
             ),
             members: Gather::start(
@@ -101,6 +114,7 @@ impl Reads {
                     async move { db.blocks_of(&keys).await }
                 },
             ),
+            changes: Changes::start(db, vital),
             written: Cache::new(WRITERS),
             db: db.clone(),
         }

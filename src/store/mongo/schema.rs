@@ -12,7 +12,8 @@ use mongodb::options::{
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
-use super::super::{Result, StoreError};
+use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError};
+use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
 use super::files::FileDoc;
@@ -36,6 +37,8 @@ pub(super) struct Db {
     pub(super) database: Database,
     /// The log. `_id`: the message's; unique (`chat_id`, `seq`).
     pub(super) messages: Collection<MessageDoc>,
+    /// What users have deleted for themselves. Unique (`user_id`, `chat_id`, `seq`).
+    pub(super) hidden: Collection<HiddenDoc>,
     /// A chat exists once it is here, and is no more once it has `deleted_at`.
     pub(super) chats: Collection<ChatDoc>,
     /// What makes a chat one: claimed before anything else of it is written.
@@ -50,6 +53,12 @@ pub(super) struct Db {
     pub(super) reserves: Collection<ReserveDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
+    /// By user id: when the user was signed out.
+    pub(super) revocations: Collection<Document>,
+    /// By queue and id; without `due_at` once done.
+    pub(super) jobs: Collection<Document>,
+    /// By name.
+    pub(super) turns: Collection<Document>,
 }
 
 impl Db {
@@ -83,6 +92,7 @@ impl Db {
         let database = client.database(&name);
         let db = Self {
             messages: database.collection("messages"),
+            hidden: database.collection("hidden"),
             chats: database.collection("chats"),
             chat_keys: database.collection("chat_keys"),
             members: database.collection("members"),
@@ -90,6 +100,9 @@ impl Db {
             files: database.collection("files"),
             reserves: database.collection("reserves"),
             keys: database.collection("keys"),
+            revocations: database.collection("revocations"),
+            jobs: database.collection("jobs"),
+            turns: database.collection("turns"),
             database,
             client,
         };
@@ -103,12 +116,20 @@ impl Db {
     /// no index: receipts, not messages, are what costs.
     async fn make_indexes(&self) -> Result<()> {
         let unique = IndexOptions::builder().unique(true).build();
-        let changed = doc! { "changed_at": { "$exists": true } };
-        let changed = IndexOptions::builder().partial_filter_expression(changed).build();
+        let partial = |field: &str| {
+            let there = doc! { field: { "$exists": true } };
+            IndexOptions::builder().partial_filter_expression(there).build()
+        };
+        let (changed, worded) = (partial("changed_at"), partial("words"));
         let messages = [
             index(doc! { "chat_id": 1, "seq": 1 }, unique.clone()),
             index(doc! { "chat_id": 1, "sender_id": 1, "client_message_id": 1 }, unique.clone()),
             index(doc! { "chat_id": 1, "changed_at": 1, "seq": 1 }, changed),
+            index(by_words(), worded),
+        ];
+        let hidden = [
+            index(doc! { "user_id": 1, "chat_id": 1, "seq": 1 }, unique.clone()),
+            index(doc! { "user_id": 1, "at": 1 }, IndexOptions::default()),
         ];
         let members = [
             index(doc! { "chat_id": 1, "user_id": 1 }, unique),
@@ -126,7 +147,31 @@ impl Db {
             index(doc! { "due_at": 1 }, due),
         ];
         self.files.create_indexes(files).await.map_err(|error| failure(&error))?;
+        let hidden = self.hidden.create_indexes(hidden).await;
+        hidden.map_err(|error| failure(&error))?;
+        // mongod itself takes out what is too old.
+        let kept = IndexOptions::builder().expire_after(REVOCATIONS_KEPT).build();
+        let revocations = self.revocations.create_index(index(doc! { "at": 1 }, kept)).await;
+        revocations.map_err(|error| failure(&error))?;
+        let waiting = doc! { "due_at": { "$exists": true } };
+        let waiting = IndexOptions::builder().partial_filter_expression(waiting).build();
+        let remembered = IndexOptions::builder().expire_after(JOBS_REMEMBERED).build();
+        let jobs = [
+            index(doc! { "queue": 1, "due_at": 1, "_id": 1 }, waiting),
+            index(doc! { "done_at": 1 }, remembered),
+        ];
+        self.jobs.create_indexes(jobs).await.map_err(|error| failure(&error))?;
         Ok(())
+    }
+
+    /// Messages, without the words they are found by.
+    pub(super) fn find(&self, filter: Document) -> Find<'_, MessageDoc> {
+        self.messages.find(filter).projection(no_words())
+    }
+
+    /// The message that this fits, likewise.
+    pub(super) async fn find_one(&self, filter: Document) -> Result<Option<MessageDoc>> {
+        round(self.messages.find_one(filter).projection(no_words())).await
     }
 
     /// What the primary says of itself.
@@ -196,6 +241,16 @@ pub(super) async fn aggregate<T: Send + Sync>(
 ) -> Result<Vec<Document>> {
     round(async { collection.aggregate(pipeline).batch_size(BATCH).await?.try_collect().await })
         .await
+}
+
+/// What a message is found by is read by nobody.
+pub(super) fn no_words() -> Document {
+    doc! { "words": 0 }
+}
+
+/// The index of the log by words: a key a word.
+pub(super) fn by_words() -> Document {
+    doc! { "chat_id": 1, "words": 1, "_id": -1 }
 }
 
 /// The index of the log by place, where mongod would try others first.

@@ -26,7 +26,7 @@ pub(super) fn create(db: &Connection, now: Timestamp, new: NewChat) -> Result<Cr
     }
     if let Some(mut note) = new.note {
         note.chat = new.id;
-        log::insert(db, &note.at(1))?;
+        log::insert(db, &note.at(1), &note.words)?;
     }
     Ok(Created::Chat(chat, true))
 }

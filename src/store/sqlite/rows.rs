@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Attachment, AttachmentId, Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role,
-    Run, Seq, SeqSet, SystemNote, User, UserId,
+    Attachment, AttachmentId, Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind,
+    Reaction, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
 };
 
 /// What [`message`] reads, in its order.
 pub(super) const MESSAGE: &str = "chat_id, seq, id, sender_id, client_message_id, content_hash, \
-     note_kind, note, edited_at, deleted_at, revision, reply_id, reply_seq, attachments, text";
+     note_kind, note, edited_at, deleted_at, revision, reply_id, reply_seq, text, mentions, \
+     reactions, attachments";
 
 /// What [`chat`] reads, in its order.
 pub(super) const CHAT: &str =
@@ -51,8 +52,10 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         deleted_at: time(row, 9)?,
         revision: row.get(10)?,
         reply_to: reply.0.zip(reply.1).map(|(id, seq)| (MessageId(Uuid::from_bytes(id)), seq)),
-        attachments: attachments(row, 13)?,
-        text: row.get(14)?,
+        text: row.get(13)?,
+        mentions: row.get_ref(14)?.as_str()?.split_whitespace().map(UserId::new).collect(),
+        reactions: reactions(row)?,
+        attachments: attachments(row, 16)?,
     })
 }
 
@@ -157,6 +160,46 @@ pub(super) fn more(set: &SeqSet) -> Vec<u8> {
         .collect()
 }
 
+/// One entry of `reactions`.
+#[derive(Serialize, Deserialize)]
+struct StoredReaction {
+    emoji: String,
+    users: Vec<String>,
+}
+
+fn reactions(row: &Row<'_>) -> rusqlite::Result<Vec<Reaction>> {
+    let Some(text) = row.get_ref(15)?.as_str_or_null()? else { return Ok(Vec::new()) };
+    let stored: Vec<StoredReaction> =
+        serde_json::from_str(text).map_err(|_| impossible(15, "reaction"))?;
+    let reaction = |of: StoredReaction| Reaction {
+        emoji: of.emoji,
+        users: of.users.iter().map(|user| UserId::new(user)).collect(),
+    };
+    Ok(stored.into_iter().map(reaction).collect())
+}
+
+/// The column of reactions.
+pub(super) fn reactions_column(reactions: &[Reaction]) -> rusqlite::Result<Option<String>> {
+    if reactions.is_empty() {
+        return Ok(None);
+    }
+    let stored = reactions.iter().map(|of| StoredReaction {
+        emoji: of.emoji.clone(),
+        users: of.users.iter().map(ToString::to_string).collect(),
+    });
+    json(&stored.collect::<Vec<_>>()).map(Some)
+}
+
+/// The column of mentions.
+pub(super) fn mentions_column(mentions: &[UserId]) -> String {
+    mentions.iter().map(UserId::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
 /// What is kept of a note beside its kind.
 #[derive(Serialize, Deserialize)]
 struct StoredNote {
@@ -245,7 +288,5 @@ pub(super) fn note_columns(
         users: note.users.iter().map(ToString::to_string).collect(),
         title: note.title.clone(),
     };
-    let text = serde_json::to_string(&stored)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-    Ok((Some(note.kind.number()), Some(text)))
+    Ok((Some(note.kind.number()), Some(json(&stored)?)))
 }

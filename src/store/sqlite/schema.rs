@@ -17,10 +17,14 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// Ids are 16 bytes, times are milliseconds, sets of seqs are a prefix and runs (two 32-bit
 /// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
 /// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
-/// The text stands last, so that what counts and compares need not read past it. A block that was
-/// taken back stays for a while, no more `blocked`.
+/// The text stands last, so that what counts and compares need not read past it. Messages lie by
+/// chat and `seq`: a page of history is a few pages of the file, however many chats talk at once.
+/// `num` is the order of storing, and the row in `found_by`; what is there of a message is split by
+/// us: the tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between.
+/// A block that was taken back stays for a while, no more `blocked`.
 const TABLES: &str = "
 CREATE TABLE messages (
+  num               INTEGER NOT NULL,
   chat_id           BLOB    NOT NULL,
   seq               INTEGER NOT NULL,
   id                BLOB    NOT NULL,
@@ -36,13 +40,29 @@ CREATE TABLE messages (
   reply_seq         INTEGER,
   note              TEXT,
   attachments       TEXT,
-  text              TEXT    NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX messages_place ON messages (chat_id, seq);
+  mentions          TEXT    NOT NULL,
+  reactions         TEXT,
+  text              TEXT    NOT NULL,
+  PRIMARY KEY (chat_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX messages_num ON messages (num);
 CREATE UNIQUE INDEX messages_repeat ON messages (chat_id, sender_id, client_message_id);
 CREATE UNIQUE INDEX messages_log ON messages (id);
 CREATE INDEX messages_changed ON messages (chat_id, changed_at, seq)
   WHERE changed_at IS NOT NULL;
+
+CREATE VIRTUAL TABLE found_by USING fts5(chat, words, tokenize = 'ascii', detail = 'column');
+INSERT INTO found_by (found_by, rank) VALUES ('secure-delete', 1);
+
+CREATE TABLE hidden (
+  user_id TEXT    NOT NULL,
+  chat_id BLOB    NOT NULL,
+  seq     INTEGER NOT NULL,
+  id      BLOB    NOT NULL,
+  at      INTEGER NOT NULL,
+  PRIMARY KEY (user_id, chat_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hidden_since ON hidden (user_id, at);
 
 CREATE TABLE chats (
   id           BLOB    NOT NULL PRIMARY KEY,
@@ -122,6 +142,31 @@ CREATE TABLE blocks (
   PRIMARY KEY (user_id, other_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_revision ON blocks (user_id, revision);
+CREATE TABLE jobs (
+  queue    TEXT    NOT NULL,
+  id       TEXT    NOT NULL,
+  body     BLOB    NOT NULL,
+  attempts INTEGER NOT NULL,
+  noted_at INTEGER NOT NULL,
+  due_at   INTEGER,
+  done_at  INTEGER,
+  PRIMARY KEY (queue, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_due ON jobs (queue, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX jobs_done ON jobs (done_at) WHERE done_at IS NOT NULL;
+
+CREATE TABLE turns (
+  name   TEXT    NOT NULL PRIMARY KEY,
+  holder TEXT    NOT NULL,
+  until  INTEGER NOT NULL,
+  at     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revocations (
+  user_id TEXT    NOT NULL PRIMARY KEY,
+  at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revocations_at ON revocations (at);
 
 CREATE TABLE keys (
   use TEXT    NOT NULL,

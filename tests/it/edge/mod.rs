@@ -132,7 +132,7 @@ impl Server {
         let (sender, readiness) = watch::channel(Readiness::READY);
         let edge = Edge { verifier, clock, readiness, vital: Vital::default(), files: None };
         let stop = CancellationToken::new();
-        let bound = server::bind(config.listen).await.unwrap();
+        let bound = server::bind(config.listen).unwrap();
         let running = bound.serve(&config, edge, server::routes(Arc::new(Stub)), stop.clone());
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         Self { running, readiness: sender, stop, scheme }

@@ -53,6 +53,8 @@ fn message(chat: ChatId, sender: &str, client_message_id: &str) -> NewMessage {
         text: format!("text of {client_message_id}"),
         attachments: Vec::new(),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     }

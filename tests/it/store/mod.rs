@@ -10,10 +10,14 @@ mod append;
 mod backends;
 mod changes;
 mod chats;
+mod content;
 mod files;
 mod history;
+mod jobs;
 mod people;
 mod receipts;
+mod search;
+mod services;
 mod sqlite;
 mod unread;
 mod users;
@@ -100,6 +104,8 @@ impl Bench {
             text: format!("{client_id} of {sender}"),
             attachments: Vec::new(),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: None,
             member_as_of: 0,
         }

@@ -1,5 +1,6 @@
 //! Two people talk: the life of a message through real streams, on both pairs of backends.
 
+mod content;
 mod errors;
 mod files;
 mod inbox;

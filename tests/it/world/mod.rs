@@ -122,10 +122,11 @@ pub(crate) fn token_named(user: &str, name: &str, ttl: Duration) -> String {
 pub(crate) fn config(store: &str, bus: &str, more: &[&str]) -> Config {
     let line = ["adda", "serve", "--dev", "--listen", "127.0.0.1:0"];
     // Tests write faster than people.
-    let limits = if more.contains(&"--max-messages") { "on" } else { "off" };
+    let limited = more.iter().any(|flag| ["--max-messages", "--rate-limits"].contains(flag));
+    let limits: &[&str] = if limited { &[] } else { &["--rate-limits", "off"] };
     let line = line
         .into_iter()
-        .chain(["--rate-limits", limits])
+        .chain(limits.iter().copied())
         .chain(["--store", store, "--bus", bus])
         .chain(more.iter().copied());
     let Command::Serve(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };

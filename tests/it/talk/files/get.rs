@@ -47,11 +47,19 @@ async fn who_may_see_the_message_may_have_its_file(world: World) {
     // Deleted: nobody's, also by a link from before.
     let link = bob.ask(&id, &chat).await.unwrap().url;
     let seen = history(&mut world.api("bob").await, &chat).await.remove(0);
-    let ids = (
-        adda::model::ChatId::parse(&chat).unwrap(),
-        adda::model::MessageId::parse(&seen.message_id).unwrap(),
-    );
-    world.store().delete_message(ids.0, ids.1).await.unwrap();
+    let delete = |scope: proto::DeleteScope| proto::DeleteMessageRequest {
+        chat_id: chat.clone(),
+        message_id: seen.message_id.clone(),
+        scope: scope.into(),
+    };
+    // For bob alone: alice has it still.
+    world.api("bob").await.delete_message(delete(proto::DeleteScope::Me)).await.unwrap();
+    assert_eq!(bob.refused(&id, &chat).await, "ATTACHMENT_NOT_FOUND", "hidden");
+    let hidden = history(&mut world.api("bob").await, &chat).await.remove(0);
+    assert!(hidden.hidden && hidden.attachments.is_empty());
+    alice.ask(&id, &chat).await.unwrap();
+    world.api("alice").await.delete_message(delete(proto::DeleteScope::Everyone)).await.unwrap();
+    assert_eq!(alice.refused(&id, &chat).await, "ATTACHMENT_NOT_FOUND");
     assert_eq!(bob.refused(&id, &chat).await, "ATTACHMENT_NOT_FOUND");
     let seen = history(&mut world.api("bob").await, &chat).await.remove(0);
     assert!(seen.attachments.is_empty());
@@ -118,7 +126,7 @@ async fn nothing_in_a_file_can_run(world: World) {
     for (name, bytes, shown, kind) in [
         ("a \"ছবি\".png", picture(ImageFormat::Png), "inline", "image/png"),
         ("a.pdf", pdf(100), "attachment", "application/pdf"),
-        ("a.txt", b"javascript:alert(1)".to_vec(), "attachment", "text/plain"),
+        ("a.txt", b"javascript:alert(1)".to_vec(), "attachment", "text/plain; charset=utf-8"),
     ] {
         let id = files.upload(name, &bytes).await.unwrap().attachment_id;
         let url = files.ask(&id, "").await.unwrap().url;

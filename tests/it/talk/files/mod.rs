@@ -6,6 +6,7 @@ mod memory;
 mod parts;
 mod refused;
 mod send;
+mod slow;
 mod sweep;
 
 use std::io::Cursor;

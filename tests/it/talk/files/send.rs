@@ -14,6 +14,7 @@ on_both_backends! {
     a_file_goes_to_one_message,
     only_own_and_whole_uploads_are_sent,
     a_send_again_finds_its_files,
+    files_stay_when_a_text_is_edited,
 }
 
 async fn a_picture_goes_to_all_members(world: World) {
@@ -184,4 +185,34 @@ async fn a_send_again_finds_its_files(world: World) {
         store.forget_file(AttachmentId::parse(id).unwrap()).await.unwrap();
     }
     assert!(send(&world, "alice", draft).await.unwrap().duplicate);
+}
+
+async fn files_stay_when_a_text_is_edited(world: World) {
+    let chat = world.direct("alice", "bob").await;
+    let mut bob = world.connect("bob", "phone").await;
+    let mut files = Files::of(&world, "alice").await;
+    let id = files.upload("a", &pdf(50)).await.unwrap().attachment_id;
+    let sent = send(&world, "alice", message(&chat, "m", "look", &[&id])).await.unwrap();
+    let first = bob.message().await;
+    assert_eq!(first.r#type(), proto::MessageType::Mixed);
+    let edit = |text: &str| proto::EditMessageRequest {
+        chat_id: chat.clone(),
+        message_id: sent.message_id.clone(),
+        text: text.to_owned(),
+        mentions: Vec::new(),
+    };
+    let mut api = world.api("alice").await;
+    let edited = api.edit_message(edit("")).await.unwrap().into_inner().message.unwrap();
+    assert_eq!((edited.r#type(), edited.text.as_str()), (proto::MessageType::Doc, ""));
+    let told = bob.event(|event| match event {
+        proto::event::Event::MessageEdited(edited) => edited.message.clone(),
+        _ => None,
+    });
+    let told = told.await;
+    assert_eq!((told.revision, told.text.as_str()), (1, ""));
+    assert_eq!(files.bytes(&told.attachments[0].url).await, pdf(50));
+    // Of a message without files the text cannot go.
+    let bare = send(&world, "alice", message(&chat, "n", "hello", &[])).await.unwrap();
+    let none = proto::EditMessageRequest { message_id: bare.message_id, ..edit("") };
+    assert_eq!(Refusal::from(api.edit_message(none).await).what(), ("FIELD_INVALID", "text"));
 }

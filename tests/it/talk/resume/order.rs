@@ -210,6 +210,8 @@ fn written(chat: &str, client_message_id: &str, content_hash: [u8; 16]) -> NewMe
         text: "old".to_owned(),
         attachments: Vec::new(),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     }
