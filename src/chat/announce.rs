@@ -33,9 +33,11 @@ impl Service {
             sender: None,
             client_message_id: format!("{ID}{client_message_id}"),
             content_hash: self.sealer.content_hash(&[ID.as_bytes(), text.as_bytes()]),
+            words: self.words_of(&text),
             text,
             attachments: Vec::new(),
             reply_to: None,
+            mentions: Vec::new(),
             note: Some(SystemNote {
                 kind: NoteKind::Announcement,
                 actor: None,
@@ -44,7 +46,8 @@ impl Service {
             }),
             member_as_of: 0,
         };
-        let stored = self.append_and_tell(announcement, None).stored().await?;
+        let under_way = self.reserves.send_begins();
+        let stored = self.append_and_tell(announcement, None, under_way).stored().await?;
         Ok(super::send::outcome(&stored))
     }
 }

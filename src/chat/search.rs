@@ -19,7 +19,6 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::Search;
-use crate::wire;
 
 const DEFAULT_PAGE: u32 = 20;
 const MAX_PAGE: u32 = 50;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Service;
 use super::access::chat_id;
@@ -96,15 +97,16 @@ impl Service {
             let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
             return Ok(Submitted { id, outcome });
         }
-        Ok(self.append_and_tell(new, Some(user.clone())))
+        Ok(self.append_and_tell(new, Some(user.clone()), under_way))
     }
 
     /// Appends, answers, then tells, in a task of its own: a caller that goes away stops nothing.
-    /// The typing of `writer` ends with it.
+    /// The typing of `writer` ends with it; a block waits for it while it is `under_way`.
     pub(super) fn append_and_tell(
         self: &Arc<Self>,
         new: NewMessage,
         writer: Option<UserId>,
+        under_way: TaskTrackerToken,
     ) -> Submitted {
         let (id, chat) = (new.id, new.chat);
         let files: Vec<AttachmentId> = new.attachments.iter().map(|of| of.id).collect();

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{ChatArgs, ServeArgs, TimeArgs, TokenArgs, TokenKeys};
+use super::args::{ChatArgs, ServeArgs, Switch, TimeArgs, TokenArgs, TokenKeys};
 use super::limits::Rates;
 use super::tls::{Tls, TlsError};
 use super::{

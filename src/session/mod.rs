@@ -302,7 +302,6 @@ impl Sessions {
                 max_attachment_bytes: self.service.max_attachment_bytes(),
                 max_attachments: cap(MAX_ATTACHMENTS),
                 edit_window: Some(wire::duration(self.service.settings.edit_window)),
-                ..proto::Limits::default()
             }),
         };
         // The first frame of an empty outbox has room.

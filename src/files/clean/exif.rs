@@ -6,6 +6,9 @@ use image::metadata::Orientation;
 
 /// Bytes of what [`minimal`] makes.
 pub(super) const MINIMAL: usize = 26;
+/// The same, as lengths are written in JPEG and PNG.
+pub(super) const MINIMAL_U8: u8 = 26;
+pub(super) const MINIMAL_U32: u32 = 26;
 
 /// The orientation, 1 to 8, that some Exif data (from its TIFF header on) tells; 1 if none.
 pub(super) fn orientation(tiff: &[u8]) -> u8 {

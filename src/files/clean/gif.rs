@@ -8,6 +8,10 @@ use super::{Filter, Gathered, Refused, measured};
 /// Extensions of applications that stay.
 const KEPT: [&[u8]; 2] = [b"NETSCAPE2.0", b"ANIMEXTS1.0"];
 
+/// Labels of extensions.
+const COMMENT: u8 = 0xfe;
+const APPLICATION: u8 = 0xff;
+
 #[derive(Clone, Copy, Default)]
 enum At {
     #[default]
@@ -139,8 +143,6 @@ impl Gif {
         if !self.gathered.fill(bytes, 1) {
             return;
         }
-        const COMMENT: u8 = 0xfe;
-        const APPLICATION: u8 = 0xff;
         let label = self.gathered.0[0];
         if label != APPLICATION {
             self.gathered.take();

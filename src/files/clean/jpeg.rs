@@ -149,7 +149,7 @@ impl Jpeg {
         self.orientation = Some(orientation);
         if orientation > 1 {
             let tiff = exif::minimal(orientation);
-            kept.extend_from_slice(&[0xff, 0xe1, 0, 2 + 6 + exif::MINIMAL as u8]);
+            kept.extend_from_slice(&[0xff, 0xe1, 0, 2 + 6 + exif::MINIMAL_U8]);
             kept.extend_from_slice(b"Exif\0\0");
             kept.extend_from_slice(&tiff);
         }

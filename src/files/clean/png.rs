@@ -129,7 +129,7 @@ impl Png {
         if self.orientation > 1 {
             let mut chunk = b"eXIf".to_vec();
             chunk.extend_from_slice(&exif::minimal(self.orientation));
-            kept.extend_from_slice(&(exif::MINIMAL as u32).to_be_bytes());
+            kept.extend_from_slice(&exif::MINIMAL_U32.to_be_bytes());
             kept.extend_from_slice(&chunk);
             kept.extend_from_slice(&crc32fast::hash(&chunk).to_be_bytes());
         }

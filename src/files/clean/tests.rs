@@ -8,7 +8,9 @@ const SECRET: &[u8] = b"52.2297N 21.0122E";
 
 /// A picture of 40 by 30, with a face in it.
 fn picture(format: ImageFormat) -> Vec<u8> {
-    let image = RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8 * 6, y as u8 * 8, 90]));
+    let image = RgbImage::from_fn(40, 30, |x, y| {
+        Rgb([6 * u8::try_from(x).unwrap(), 8 * u8::try_from(y).unwrap(), 90])
+    });
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -19,12 +21,10 @@ fn tiff(orientation: u8) -> Vec<u8> {
     [&exif::minimal(orientation), SECRET].concat()
 }
 
+type Kept = (Vec<u8>, Option<(u32, u32)>);
+
 /// What a filter keeps of some bytes that come in portions of this size.
-fn kept(
-    content_type: &str,
-    bytes: &[u8],
-    portion: usize,
-) -> Result<(Vec<u8>, Option<(u32, u32)>), Refused> {
+fn kept(content_type: &str, bytes: &[u8], portion: usize) -> Result<Kept, Refused> {
     let (mut filter, mut kept) = (filter(content_type), Vec::new());
     for bytes in bytes.chunks(portion) {
         filter.push(bytes, &mut kept)?;

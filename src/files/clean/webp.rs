@@ -43,7 +43,7 @@ impl Filter for Webp {
     fn push(&mut self, mut bytes: &[u8], kept: &mut Vec<u8>) -> Result<(), Refused> {
         while !bytes.is_empty() {
             match self.at {
-                At::Riff => self.riff(&mut bytes, kept)?,
+                At::Riff => self.riff(&mut bytes, kept),
                 // What follows the end goes.
                 At::Chunk if self.left == 0 => return Ok(()),
                 At::Chunk => self.chunk(&mut bytes, kept)?,
@@ -76,9 +76,9 @@ impl Filter for Webp {
 }
 
 impl Webp {
-    fn riff(&mut self, bytes: &mut &[u8], kept: &mut Vec<u8>) -> Result<(), Refused> {
+    fn riff(&mut self, bytes: &mut &[u8], kept: &mut Vec<u8>) {
         if !self.gathered.fill(bytes, 12) {
-            return Ok(());
+            return;
         }
         let mut head = self.gathered.take();
         let length = little(&head[4..]);
@@ -87,7 +87,6 @@ impl Webp {
         head[4..8].copy_from_slice(&(length + length % 2).to_le_bytes());
         kept.extend_from_slice(&head);
         self.at = At::Chunk;
-        Ok(())
     }
 
     fn chunk(&mut self, bytes: &mut &[u8], kept: &mut Vec<u8>) -> Result<(), Refused> {

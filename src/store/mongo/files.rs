@@ -25,6 +25,7 @@ const BEGUN: Duration = Duration::from_secs(60);
 
 /// In `files`.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a document, not a state")]
 pub(super) struct FileDoc {
     #[serde(rename = "_id")]
     id: Uuid,

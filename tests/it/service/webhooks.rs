@@ -181,6 +181,8 @@ async fn a_message_that_nobody_noted_is_told_from_the_log(backends: Backends) {
         text: "hello".to_owned(),
         attachments: Vec::new(),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     };

@@ -128,7 +128,8 @@ fn describe(name: &str, size: usize) -> proto::UploadDescription {
 
 /// A picture, 600 by 400.
 fn picture(format: ImageFormat) -> Vec<u8> {
-    let color = |x: u32, y: u32| Rgb([(x / 3) as u8, (y / 2) as u8, 90]);
+    let part = |at: u32| u8::try_from(at / 3).unwrap();
+    let color = |x: u32, y: u32| Rgb([part(x), part(y), 90]);
     let mut bytes = Cursor::new(Vec::new());
     RgbImage::from_fn(600, 400, color).write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -146,7 +147,7 @@ fn photograph() -> Vec<u8> {
 /// A document of this size, which is no document.
 fn pdf(size: usize) -> Vec<u8> {
     let mut bytes = b"%PDF-1.7\n".to_vec();
-    bytes.extend((bytes.len()..size).map(|at| (at % 251) as u8));
+    bytes.extend((bytes.len()..size).map(|at| u8::try_from(at % 251).unwrap()));
     bytes
 }
 

@@ -94,7 +94,7 @@ async fn a_part_that_is_none_is_refused(world: World) {
     let url = files.create("a", bytes.len()).await.upload_url;
     let size = bytes.len();
     for range in [
-        format!("bytes 1-{}/{size}", PART),
+        format!("bytes 1-{PART}/{size}"),
         format!("bytes 0-{}/{size}", PART - 2),
         format!("bytes 0-{}/{}", PART - 1, size + 1),
         format!("bytes {PART}-{}/{size}", size - 1),
