@@ -35,6 +35,7 @@ impl Service {
             content_hash: self.sealer.content_hash(&[ID.as_bytes(), text.as_bytes()]),
             words: self.words_of(&text),
             text,
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             note: Some(SystemNote {
@@ -46,7 +47,7 @@ impl Service {
             member_as_of: 0,
         };
         let under_way = self.reserves.send_begins();
-        let stored = self.append_and_tell(announcement, None, under_way).stored().await?;
+        let stored = self.append_and_tell(announcement, None).stored().await?;
         Ok(super::send::outcome(&stored))
     }
 }

@@ -139,6 +139,7 @@ impl Service {
             client_message_id: "group-created".to_owned(),
             content_hash: self.sealer.content_hash(&[b"group-created"]),
             text: format!("{by} made the group"),
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             words: Vec::new(),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::Service;
+use super::attachments::Links;
 use super::roster::Roster;
 use crate::metrics;
 use crate::model::{ChatId, ChatKind, Message, MessageId, NoteKind, Seq, UserId};
@@ -53,21 +54,21 @@ enum Came {
 
 impl Sent {
     /// From the store.
-    pub fn of(message: &Message) -> Self {
+    pub fn of(message: &Message, links: &Links) -> Self {
         Self {
             chat: message.chat,
             seq: message.seq,
             id: message.id,
             changes_members: message.changes_members(),
             added: added(message),
-            frame: frame_of(wire::message(message)),
+            frame: frame_of(links.message(message)),
             came: Came::Store,
         }
     }
 
     /// Just stored by this node.
-    pub fn committed(message: &Message) -> Self {
-        Self { came: Came::Here(Instant::now()), ..Self::of(message) }
+    pub fn committed(message: &Message, links: &Links) -> Self {
+        Self { came: Came::Here(Instant::now()), ..Self::of(message, links) }
     }
 
     fn told(&self) -> Told {

@@ -70,7 +70,7 @@ impl Service {
             // Not knowing where to, all are told: better too many than none.
             Ok(Some(_)) | Err(_) => To::All,
         };
-        self.publish(to, node::envelope::Body::Message(wire::message(message)));
+        self.publish(to, node::envelope::Body::Message(self.links.message(message)));
     }
 
     /// Tells all sessions of these users, on all nodes.

@@ -1,4 +1,5 @@
-//! Opaque tokens of pages and of resumption: signed, bound to their user and their purpose.
+//! Opaque tokens of pages, of resumption and of links: signed, bound to their user and their
+//! purpose. Links are nobody's: who has one may use it.
 //!
 //! HMAC-SHA-256 (RFC 2104) cut to 16 bytes. Tokens are not encrypted: what is in them is the
 //! user's own.
@@ -29,6 +30,10 @@ pub enum Purpose<'a> {
     Search(&'a [u8]),
     /// Resuming a stream.
     Resume,
+    /// Uploading a file, by whoever has the link.
+    Upload,
+    /// Getting a file, by whoever has the link.
+    Download,
 }
 
 /// Signs and opens tokens, and hashes content.
@@ -124,6 +129,8 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(question);
         }
         Purpose::Resume => mac.update(b"resume"),
+        Purpose::Upload => mac.update(b"upload"),
+        Purpose::Download => mac.update(b"download"),
     }
     mac.update(body);
     mac

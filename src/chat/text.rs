@@ -6,8 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::limits::{
-    MAX_AVATAR_BYTES, MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_QUERY_CHARS, MAX_TEXT_BYTES,
-    MAX_TITLE_CHARS,
+    MAX_AVATAR_BYTES, MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_FILE_NAME_BYTES,
+    MAX_QUERY_CHARS, MAX_TEXT_BYTES, MAX_TITLE_CHARS,
 };
 use crate::error::{Error, Result};
 
@@ -23,6 +23,11 @@ pub fn message_text(raw: &str) -> Result<String> {
         return Err(Error::over_limit("text", MAX_TEXT_BYTES, "bytes of UTF-8"));
     }
     Ok(text)
+}
+
+/// The same, but that it may be empty where there are files beside it.
+pub fn text_beside(files: usize, raw: &str) -> Result<String> {
+    if raw.is_empty() && files > 0 { Ok(String::new()) } else { message_text(raw) }
 }
 
 /// A title: one line, 1 to 128 characters.
@@ -46,6 +51,21 @@ pub fn avatar_url(raw: &str) -> Result<String> {
     } else {
         Err(Error::field("avatar_url", "an https URL"))
     }
+}
+
+/// A file's name: one line, without any path, 1 to 255 bytes.
+pub fn file_name(raw: &str) -> Result<String> {
+    const FIELD: &str = "description.file_name";
+    let too_long = || Error::over_limit(FIELD, MAX_FILE_NAME_BYTES, "bytes of UTF-8");
+    if raw.len() > 16 * MAX_FILE_NAME_BYTES {
+        return Err(too_long());
+    }
+    let name = raw.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = clean(name, |_| false, FIELD)?.trim().to_owned();
+    if name == "." || name == ".." {
+        return Err(Error::field(FIELD, "is not a name"));
+    }
+    if name.len() > MAX_FILE_NAME_BYTES { Err(too_long()) } else { Ok(name) }
 }
 
 /// A display name as a token brings it, at most 128 characters; `None`: it shows nothing.

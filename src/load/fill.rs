@@ -69,6 +69,7 @@ fn message(chat: ChatId, sender: &UserId, nth: u32) -> NewMessage {
         client_message_id: format!("fill-{nth}"),
         content_hash: [0; 16],
         text: format!("message {nth} of many, as long as people write: some sixty bytes"),
+        attachments: Vec::new(),
         reply_to: None,
         mentions: Vec::new(),
         words: Vec::new(),

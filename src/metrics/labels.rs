@@ -217,6 +217,16 @@ labels! {
         TouchReceipts = "touch_receipts",
         FindChat = "find_chat",
         Now = "now",
+        OpenFile = "open_file",
+        Files = "files",
+        AdvanceFile = "advance_file",
+        CompleteFile = "complete_file",
+        PutPreview = "put_preview",
+        ClaimFiles = "claim_files",
+        DueFiles = "due_files",
+        SettleFile = "settle_file",
+        MakeDue = "make_due",
+        ForgetFile = "forget_file",
     }
 
     /// What the store answered. `refused` is a good answer, too: by the rules, no.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatKind, ChatSettings, MAX_REACTION_NAMES, Member, Message, MessageKind, Reaction, Role,
+    Attachment, Chat, ChatKind, ChatSettings, MAX_REACTION_NAMES, Member, Message, MessageKind, Reaction, Role,
     Run, SeqSet, SystemNote, User, UserId,
 };
 use crate::proto;
@@ -47,18 +47,15 @@ pub fn ranges(runs: &[Run]) -> Vec<proto::SeqRange> {
     runs.iter().map(|run| proto::SeqRange { first: run.first, last: run.last }).collect()
 }
 
-/// A message without receipts: as events carry it, and as answers begin.
+/// A message without receipts: as events carry it, and as answers begin. Its attachments have no
+/// URLs yet.
 pub fn message(message: &Message) -> proto::Message {
-    let kind = match message.kind() {
-        MessageKind::Text => proto::MessageType::Text,
-        MessageKind::System => proto::MessageType::System,
-    };
     proto::Message {
         message_id: message.id.to_string(),
         chat_id: message.chat.to_string(),
         seq: message.seq,
         sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
-        r#type: kind.into(),
+        r#type: message_type(message.kind()).into(),
         text: message.text.clone(),
         client_message_id: message.client_message_id.clone(),
         reply_to_message_id: message.reply_to.map(|(id, _)| id.to_string()).unwrap_or_default(),
@@ -68,9 +65,36 @@ pub fn message(message: &Message) -> proto::Message {
         deleted_at: message.deleted_at.map(timestamp),
         revision: message.revision,
         system_note: message.note.as_ref().map(note),
+        attachments: message.attachments.iter().map(attachment).collect(),
         mentions: message.mentions.iter().map(ToString::to_string).collect(),
         reactions: reactions(message, None),
         ..proto::Message::default()
+    }
+}
+
+/// What a message carries.
+pub fn message_type(kind: MessageKind) -> proto::MessageType {
+    match kind {
+        MessageKind::Text => proto::MessageType::Text,
+        MessageKind::Image => proto::MessageType::Image,
+        MessageKind::Media => proto::MessageType::Media,
+        MessageKind::Doc => proto::MessageType::Doc,
+        MessageKind::Mixed => proto::MessageType::Mixed,
+        MessageKind::System => proto::MessageType::System,
+    }
+}
+
+/// A file, without its URLs.
+pub fn attachment(of: &Attachment) -> proto::Attachment {
+    proto::Attachment {
+        attachment_id: of.id.to_string(),
+        file_name: of.file_name.clone(),
+        content_type: of.content_type.clone(),
+        size_bytes: of.size,
+        width: of.width,
+        height: of.height,
+        blurhash: of.blurhash.clone(),
+        ..proto::Attachment::default()
     }
 }
 

@@ -183,7 +183,7 @@ impl Service {
             if message.changes_members() {
                 self.rosters.note(chat, message.seq);
             }
-            feed.waiting.entry(message.seq).or_insert_with(|| Sent::of(message));
+            feed.waiting.entry(message.seq).or_insert_with(|| Sent::of(message, &self.links));
         }
     }
 
@@ -233,7 +233,7 @@ impl Service {
             count += page.len() as u64;
             let full = page.len() >= LOG_PAGE as usize;
             for message in &page {
-                self.hand_on(Sent::of(message));
+                self.hand_on(Sent::of(message, &self.links));
             }
             if !full {
                 return Ok(count);

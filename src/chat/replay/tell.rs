@@ -50,7 +50,7 @@ impl Service {
         }
         let hidden = self.hidden_of(user, &lacks.changed).await.map_err(Some)?;
         for message in &lacks.changed {
-            let event = change_event(user, message, &hidden);
+            let event = self.change_event(user, message, &hidden);
             tell(to, Told::Change(wire::event_frame(event))).await?;
         }
         for hidden in lacks.hidden {
@@ -106,7 +106,7 @@ impl Service {
             };
             for message in page {
                 after = message.seq;
-                let frame = frame_of(shown_to(user, &message, hidden));
+                let frame = frame_of(shown_to(user, &message, hidden, &self.links));
                 let (chat, seq, id) = (message.chat, message.seq, message.id);
                 tell(to, Told::Message { chat, seq, id, frame }).await?;
             }
@@ -154,6 +154,20 @@ impl Service {
         }
         Ok(events)
     }
+
+    /// What has become of a message: that it is gone, or all of it as it is.
+    fn change_event(
+        &self,
+        user: &UserId,
+        message: &Message,
+        hidden: &HashSet<(ChatId, Seq)>,
+    ) -> proto::event::Event {
+        if message.deleted_at.is_some() {
+            return deleted_event(message);
+        }
+        let message = Some(shown_to(user, message, hidden, &self.links));
+        proto::event::Event::MessageEdited(proto::MessageEdited { message })
+    }
 }
 
 async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
@@ -165,10 +179,11 @@ fn change_event(
     user: &UserId,
     message: &Message,
     hidden: &HashSet<(ChatId, Seq)>,
+    links: &Links,
 ) -> proto::event::Event {
     if message.deleted_at.is_some() {
         return deleted_event(message);
     }
-    let message = Some(shown_to(user, message, hidden));
+    let message = Some(shown_to(user, message, hidden, links));
     proto::event::Event::MessageEdited(proto::MessageEdited { message })
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{NewMessage, Result};
 use super::failure::broken;
+use super::files::AttachmentDoc;
 use crate::clock::Timestamp;
 use crate::model::{
     Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
@@ -32,6 +33,8 @@ pub(super) struct MessageDoc {
     client_message_id: String,
     content_hash: Binary,
     text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<AttachmentDoc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<ReplyDoc>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -85,6 +88,7 @@ impl MessageDoc {
             client_message_id: new.client_message_id.clone(),
             content_hash: binary(&new.content_hash),
             text: new.text.clone(),
+            attachments: new.attachments.iter().map(AttachmentDoc::new).collect(),
             reply_to: new.reply_to.map(|(id, seq)| ReplyDoc { id: uuid(id.0), seq: seq.into() }),
             mentions: new.mentions.iter().map(ToString::to_string).collect(),
             reactions: Vec::new(),
@@ -106,6 +110,11 @@ impl MessageDoc {
             client_message_id: self.client_message_id,
             content_hash: bytes(&self.content_hash)?,
             text: self.text,
+            attachments: self
+                .attachments
+                .into_iter()
+                .map(AttachmentDoc::attachment)
+                .collect::<Result<_>>()?,
             reply_to: match self.reply_to {
                 Some(reply) => Some((MessageId(plain(reply.id)), number(reply.seq)?)),
                 None => None,

@@ -53,6 +53,7 @@ fn message(chat: ChatId, sender: &str, client_message_id: &str) -> NewMessage {
         client_message_id: client_message_id.to_owned(),
         content_hash: [7; 16],
         text: format!("text of {client_message_id}"),
+        attachments: Vec::new(),
         reply_to: None,
         mentions: Vec::new(),
         words: Vec::new(),

@@ -203,6 +203,7 @@ async fn a_message_that_nobody_noted_is_told_from_the_log(backends: Backends) {
         client_message_id: "m1".to_owned(),
         content_hash: [0; 16],
         text: "hello".to_owned(),
+        attachments: Vec::new(),
         reply_to: None,
         mentions: Vec::new(),
         words: Vec::new(),

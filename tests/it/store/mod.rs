@@ -11,6 +11,7 @@ mod backends;
 mod changes;
 mod chats;
 mod content;
+mod files;
 mod groups;
 mod history;
 mod jobs;
@@ -102,6 +103,7 @@ impl Bench {
             client_message_id: client_id.to_owned(),
             content_hash: [1; 16],
             text: format!("{client_id} of {sender}"),
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             words: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod content;
 mod errors;
+mod files;
 mod groups;
 mod inbox;
 mod large;
