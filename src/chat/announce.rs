@@ -46,7 +46,6 @@ impl Service {
             }),
             member_as_of: 0,
         };
-        let under_way = self.reserves.send_begins();
         let stored = self.append_and_tell(announcement, None).stored().await?;
         Ok(super::send::outcome(&stored))
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Attachment, Chat, ChatKind, ChatSettings, MAX_REACTION_NAMES, Member, Message, MessageKind, Reaction, Role,
-    Run, SeqSet, SystemNote, User, UserId,
+    Attachment, Chat, ChatKind, ChatSettings, MAX_REACTION_NAMES, Member, Message, MessageKind,
+    Reaction, Role, Run, SeqSet, SystemNote, User, UserId,
 };
 use crate::proto;
 

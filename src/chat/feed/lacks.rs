@@ -200,7 +200,7 @@ impl Service {
         self.hub.each(introduced(roster, sent), |listener| listener.tell(&told));
         for message in &missed {
             let to = came_by(roster, sent).filter(|seat| seat.visible_from <= message.seq);
-            let told = Arc::new(Sent::of(message).told());
+            let told = Arc::new(Sent::of(message, &self.links).told());
             self.hub.each(to.map(|seat| &seat.user), |listener| listener.tell(&told));
         }
         if let Some(sent) = feed.waiting.remove(&seq) {

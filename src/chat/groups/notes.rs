@@ -34,6 +34,7 @@ impl Service {
             text: text(kind, actor, users, &title),
             reply_to: None,
             mentions: Vec::new(),
+            attachments: Vec::new(),
             words: Vec::new(),
             note: Some(SystemNote {
                 kind,

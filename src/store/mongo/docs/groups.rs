@@ -37,6 +37,7 @@ impl PendingDoc {
             text: self.text,
             reply_to: None,
             mentions: Vec::new(),
+            attachments: Vec::new(),
             words: Vec::new(),
             note: Some(self.note.note()?),
             member_as_of: 0,
