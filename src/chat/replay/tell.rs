@@ -174,17 +174,3 @@ impl Service {
 async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
     to.send(Ok(told)).await.map_err(|_| None)
 }
-
-/// What has become of a message: that it is gone, or all of it as it is.
-fn change_event(
-    user: &UserId,
-    message: &Message,
-    hidden: &HashSet<(ChatId, Seq)>,
-    links: &Links,
-) -> proto::event::Event {
-    if message.deleted_at.is_some() {
-        return deleted_event(message);
-    }
-    let message = Some(shown_to(user, message, hidden, links));
-    proto::event::Event::MessageEdited(proto::MessageEdited { message })
-}
