@@ -35,6 +35,7 @@ impl Service {
             content_hash: self.sealer.content_hash(&[ID.as_bytes(), text.as_bytes()]),
             words: self.words_of(&text),
             text,
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             note: Some(SystemNote {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
+use crate::chat::attachments::Links;
 use crate::chat::block::block_updated;
 use crate::chat::delete::{deleted_event, hidden_event};
 use crate::chat::feed::frame_of;
-use crate::chat::view::shown_to;
+use crate::chat::settings::settings_event;
+use crate::chat::view::{removed_event, shown_to};
 use crate::error::{Error, Result};
-use crate::model::{Chat, ChatId, Member, Message, Seq, SeqSet, UserId};
+use crate::model::{ChatId, Member, Message, Seq, SeqSet, UserId};
 use crate::proto;
 use crate::store::{self, Span};
 use crate::wire::{self, Told};
@@ -49,7 +51,7 @@ impl Service {
         }
         let hidden = self.hidden_of(user, &lacks.changed).await.map_err(Some)?;
         for message in &lacks.changed {
-            let event = change_event(user, message, &hidden);
+            let event = self.change_event(user, message, &hidden);
             tell(to, Told::Change(wire::event_frame(event))).await?;
         }
         for hidden in lacks.hidden {
@@ -60,13 +62,16 @@ impl Service {
                 tell(to, Told::Change(wire::event_frame(event))).await?;
             }
         }
+        for place in &lacks.settings {
+            let event = settings_event(place.chat, &place.settings);
+            tell(to, Told::Change(wire::event_frame(event))).await?;
+        }
         for block in &lacks.blocks {
             tell(to, Told::Change(wire::event_frame(block_updated(block)))).await?;
         }
-        let left: Vec<ChatId> = lacks.left.iter().map(|place| place.chat).collect();
-        let revisions = self.store.chats(&left).await.map_err(some)?;
-        for chat in revisions {
-            tell(to, Told::Change(wire::event_frame(removed_event(&chat)))).await?;
+        for place in &lacks.left {
+            let event = removed_event(place.chat, place.left_revision);
+            tell(to, Told::Change(wire::event_frame(event))).await?;
         }
         Ok(())
     }
@@ -81,7 +86,7 @@ impl Service {
     ) -> Result<(), Option<Error>> {
         let some = |error: crate::store::StoreError| Some(Error::from(error));
         let mut after = missing.after;
-        if after == 0 && !introduced.contains(&missing.chat) {
+        if missing.new && !introduced.contains(&missing.chat) {
             let found = self.store.chats(&[missing.chat]).await.map_err(some)?;
             for chat in &found {
                 tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
@@ -102,7 +107,7 @@ impl Service {
             };
             for message in page {
                 after = message.seq;
-                let frame = frame_of(shown_to(user, &message, hidden));
+                let frame = frame_of(shown_to(user, &message, hidden, &self.links));
                 let (chat, seq, id) = (message.chat, message.seq, message.id);
                 tell(to, Told::Message { chat, seq, id, frame }).await?;
             }
@@ -150,30 +155,22 @@ impl Service {
         }
         Ok(events)
     }
+
+    /// What has become of a message: that it is gone, or all of it as it is.
+    fn change_event(
+        &self,
+        user: &UserId,
+        message: &Message,
+        hidden: &HashSet<(ChatId, Seq)>,
+    ) -> proto::event::Event {
+        if message.deleted_at.is_some() {
+            return deleted_event(message);
+        }
+        let message = Some(shown_to(user, message, hidden, &self.links));
+        proto::event::Event::MessageEdited(proto::MessageEdited { message })
+    }
 }
 
 async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
     to.send(Ok(told)).await.map_err(|_| None)
-}
-
-/// What has become of a message: that it is gone, or all of it as it is.
-fn change_event(
-    user: &UserId,
-    message: &Message,
-    hidden: &HashSet<(ChatId, Seq)>,
-) -> proto::event::Event {
-    if message.deleted_at.is_some() {
-        return deleted_event(message);
-    }
-    let message = Some(shown_to(user, message, hidden));
-    proto::event::Event::MessageEdited(proto::MessageEdited { message })
-}
-
-fn removed_event(chat: &Chat) -> proto::event::Event {
-    let only = proto::Chat {
-        chat_id: chat.id.to_string(),
-        revision: chat.revision,
-        ..proto::Chat::default()
-    };
-    proto::event::Event::ChatUpdated(proto::ChatUpdated { chat: Some(only), removed: true })
 }

@@ -48,9 +48,14 @@ impl Content for MongoStore {
             "mentions": "$$REMOVE",
             "reactions": "$$REMOVE",
             "words": "$$REMOVE",
+            "attachments": "$$REMOVE",
             "deleted_at": "$$NOW",
         };
-        self.db()?.change(chat, id, doc! { "deleted_at": null }, gone).await
+        let db = self.db()?;
+        let carried = db.files_will_go(chat, id).await?;
+        let deleted = db.change(chat, id, doc! { "deleted_at": null }, gone).await?;
+        db.files_go(&carried).await?;
+        Ok(deleted)
     }
 
     async fn react(
