@@ -193,7 +193,8 @@ async fn members_added_while_others_write_miss_nothing(mut world: World) {
             let Frame::Event(event) = frame else { continue };
             match event.event {
                 Some(Event::MessageSent(sent)) => seqs.push(sent.message.unwrap().seq),
-                Some(Event::ChatUpdated(_)) | None => {}
+                // Of users a newcomer may hear at any time.
+                Some(Event::ChatUpdated(_) | Event::UserUpdated(_)) | None => {}
                 Some(_) if seqs.is_empty() => panic!("{guest} is told before the chat"),
                 Some(_) => {}
             }
