@@ -9,6 +9,7 @@
 //! | `content`, `search` | what they become; finding them |
 //! | `groups` | groups that change: transactions, and the notes that follow them |
 //! | `reads`, `changes`, `gather` | what many streams ask for, read together |
+//! | `owned` | what is kept of one user, to be handed out and taken away |
 //! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
@@ -28,6 +29,7 @@ mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
+mod owned;
 mod people;
 mod queue;
 mod reads;

@@ -149,6 +149,8 @@ impl Db {
         self.files.create_indexes(files).await.map_err(|error| failure(&error))?;
         let hidden = self.hidden.create_indexes(hidden).await;
         hidden.map_err(|error| failure(&error))?;
+        let blocked = index(doc! { "blocked.user": 1 }, IndexOptions::default());
+        self.reserves.create_index(blocked).await.map_err(|error| failure(&error))?;
         // mongod itself takes out what is too old.
         let kept = IndexOptions::builder().expire_after(REVOCATIONS_KEPT).build();
         let revocations = self.revocations.create_index(index(doc! { "at": 1 }, kept)).await;

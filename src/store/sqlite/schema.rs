@@ -147,6 +147,8 @@ CREATE TABLE blocks (
   PRIMARY KEY (user_id, other_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_revision ON blocks (user_id, revision);
+CREATE INDEX blocks_other ON blocks (other_id) WHERE blocked;
+
 CREATE TABLE jobs (
   queue    TEXT    NOT NULL,
   id       TEXT    NOT NULL,
