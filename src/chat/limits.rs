@@ -43,7 +43,7 @@ pub const MAX_CHATS: usize = 2_000;
 /// Users one call adds to a group, and users one note names. `FIELD_INVALID`.
 pub const MAX_ADDED: usize = 256;
 /// Chats a user has pinned: what stands on top must be seen at once. `FIELD_INVALID`.
-pub const MAX_PINNED: usize = 20;
+pub const MAX_PINNED: u32 = 20;
 /// How often a change of a group is decided anew when another one came before it; then
 /// `STORE_UNAVAILABLE`.
 pub const CHANGE_TRIES: u32 = 12;

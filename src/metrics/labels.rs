@@ -192,6 +192,7 @@ labels! {
         CountUnread = "count_unread",
         ChangeGroup = "change_group",
         TellChanges = "tell_changes",
+        MembersPage = "members_page",
         PutSettings = "put_settings",
         PutJobs = "put_jobs",
         TakeJobs = "take_jobs",

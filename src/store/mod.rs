@@ -28,7 +28,7 @@ mod values;
 
 pub use content::Content;
 pub use files::Files;
-pub use groups::{GroupChange, GroupChanged, Groups, SettingsWish};
+pub use groups::{GroupChange, GroupChanged, Groups, MemberPlace, SettingsPut, SettingsWish};
 pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
 pub use owned::Owned;

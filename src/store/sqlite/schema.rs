@@ -99,6 +99,8 @@ CREATE TABLE members (
   PRIMARY KEY (chat_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX members_user ON members (user_id);
+CREATE INDEX members_listed ON members (chat_id, role DESC, joined_at, user_id)
+  WHERE left_at IS NULL;
 
 CREATE TABLE users (
   id           TEXT NOT NULL PRIMARY KEY,

@@ -1,6 +1,9 @@
 //! Everything that is kept of a user.
 
+use adda::proto::admin_service_client::AdminServiceClient;
+use adda::proto::{self, export_user_response::Piece};
 use prost::Message as _;
+use tonic::transport::Endpoint;
 
 use super::{admin, service_token};
 use crate::on_both_backends;

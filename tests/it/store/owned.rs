@@ -161,7 +161,7 @@ async fn used(bench: &Bench, id: ChatId, name: &str) {
         archived: Some(true),
         muted_until: Some(Some(Timestamp(253_402_300_799_000))),
     };
-    bench.node().put_settings(id, &user(name), wish).await.unwrap();
+    bench.node().put_settings(id, &user(name), wish, 9).await.unwrap();
 }
 
 async fn place(bench: &Bench, chat: ChatId, name: &str) -> Member {
