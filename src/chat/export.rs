@@ -55,6 +55,7 @@ impl Service {
             let what = format!("{EXPORTS_AT_ONCE} exports are under way here; try again");
             return Err(Error::new(Reason::RateLimited, what));
         };
+        tracing::info!(target: "audit", %user, "all that is kept of a user is handed out");
         let (pieces, taken) = mpsc::channel(EXPORT_WAITING);
         let (service, user) = (Arc::clone(self), user.clone());
         let reading = async move {

@@ -166,8 +166,8 @@ pub const REVOCATIONS_PAGE: u32 = 1_000;
 pub const MAX_UPSERTED_USERS: usize = 1_000;
 /// What is to go for good (a user, the files of a deleted group) is looked for this often.
 pub const ERASE_LOOK: Duration = Duration::from_secs(5);
-/// How long one node has for it; then another one begins as well, which does no harm.
-pub const ERASE_LEASE: Duration = Duration::from_secs(600);
+/// A node that does it has died when this is over; as long as it lives it asks for more.
+pub const ERASE_LEASE: Duration = Duration::from_secs(60);
 /// Pause before it is tried again.
 pub const ERASE_AGAIN: Duration = Duration::from_secs(30);
 /// A deleted user is gone through once more after this: whatever call or stream had the user's token

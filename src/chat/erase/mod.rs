@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Service;
 use super::limits::{ERASE_AGAIN, ERASE_GIVEN_UP, ERASE_LEASE, ERASE_LOOK, ERASED_AGAIN};
@@ -106,7 +106,7 @@ impl Service {
         let Some(job) = self.store.take_jobs(QUEUE, ERASE_LEASE, 1).await?.pop() else {
             return Ok(false);
         };
-        match self.erase(&job).await {
+        match self.erase_within(&job).await? {
             Ok(Done::All) => self.store.finish_jobs(QUEUE, &[job.id]).await?,
             Ok(Done::Later(after)) => self.store.put_off_job(QUEUE, &job.id, after).await?,
             Err(error) => {
@@ -115,6 +115,20 @@ impl Service {
             }
         }
         Ok(true)
+    }
+
+    /// Keeps the job for as long as it takes.
+    async fn erase_within(self: &Arc<Self>, job: &Job) -> store::Result<Result<Done>> {
+        let work = self.erase(job);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = sleep(ERASE_LEASE / 3) => {
+                    self.store.put_off_job(QUEUE, &job.id, ERASE_LEASE).await?;
+                }
+            }
+        }
     }
 
     async fn erase(self: &Arc<Self>, job: &Job) -> Result<Done> {

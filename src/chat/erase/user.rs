@@ -34,6 +34,7 @@ impl Service {
     /// Takes a user out of everything; answers how many chats there were to take the user out of.
     /// Goes on when who asked has gone, and by itself where this node stops.
     pub async fn delete_user(self: &Arc<Self>, user: &UserId, messages: Fate) -> Result<u32> {
+        tracing::info!(target: "audit", %user, fate = ?messages, "a user is to go");
         let erasure = Erasure::User(user.clone(), messages);
         self.note_erasure(&erasure, ERASED_TWICE_AFTER).await?;
         let (service, user) = (Arc::clone(self), user.clone());
