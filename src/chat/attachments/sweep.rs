@@ -105,7 +105,8 @@ impl Service {
         Ok(())
     }
 
-    /// Takes away an upload that was refused or cut, or whose user goes; what cannot be done now is done later.
+    /// Takes away an upload that was refused or cut, or whose user goes; what cannot be done now
+    /// is done later.
     pub(in crate::chat) async fn let_go(&self, id: AttachmentId, seen: Option<Timestamp>) {
         let removed: Result<(), Error> = self.remove(id, seen).await;
         if let Err(error) = removed {

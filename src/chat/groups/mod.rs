@@ -83,14 +83,14 @@ impl Service {
         chat: ChatId,
         wish: Wish,
     ) -> Result<Vec<UserId>> {
-        let mut noted = false;
+        let mut promised = false;
         for tries in 1..=CHANGE_TRIES {
             let group = self.group_of(&user, chat).await?;
             let Some(change) = self.decide(&group, &wish).await? else { return Ok(Vec::new()) };
-            if change.deletes && !noted {
+            if change.deletes && !promised {
                 // Before it is done: who dies after it leaves it to others.
                 self.note_erasure(&Erasure::Chat(chat), Duration::ZERO).await?;
-                noted = true;
+                promised = true;
             }
             let gone = if change.deletes {
                 self.store.members(chat).await?.into_iter().map(|member| member.user).collect()
@@ -101,7 +101,7 @@ impl Service {
             match self.store.change_group(change).await? {
                 GroupChanged::Changed(chat, notes) => {
                     self.tell_of_change(&chat, &notes, &gone).await;
-                    if noted {
+                    if promised {
                         self.erasing.wake();
                     }
                     return Ok(comes);

@@ -100,8 +100,11 @@ async fn groups_are_left_and_direct_chats_stay_for_the_other(world: World) {
         let now = chat(&mut calls, group).await;
         assert!(now.members.iter().all(|member| member.user_id != "alice"));
         let all = history(&mut calls, group).await;
-        let kinds: Vec<_> =
-            all.iter().filter_map(|it| it.system_note.as_ref()).map(|note| note.kind()).collect();
+        let kinds: Vec<_> = all
+            .iter()
+            .filter_map(|it| it.system_note.as_ref())
+            .map(proto::SystemNote::kind)
+            .collect();
         assert!(kinds.contains(&SystemNoteKind::MemberLeft), "{kinds:?}");
         assert_eq!(kinds.contains(&SystemNoteKind::OwnerChanged), group == &owned);
     }

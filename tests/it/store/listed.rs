@@ -23,7 +23,7 @@ async fn pins_at_once_are_no_more_than_may_be(bench: &Bench) {
     let going = change(bench, chats[7], NoteKind::MemberLeft).await;
     done(bench, GroupChange { goes: vec![user("ana")], ..going }).await;
     let mut tasks = JoinSet::new();
-    for id in chats[..6].to_vec() {
+    for id in chats[..6].iter().copied() {
         let store = bench.node().clone();
         tasks.spawn(async move {
             (id, store.put_settings(id, &user("ana"), pin(true), 3).await.unwrap())
