@@ -115,6 +115,11 @@ impl Files {
     }
 }
 
+/// The id of a file that a user has uploaded, which no message has yet.
+pub(crate) async fn uploaded(world: &World, user: &str, bytes: &[u8]) -> String {
+    Files::of(world, user).await.upload("file", bytes).await.unwrap().attachment_id
+}
+
 fn piece(piece: Piece) -> UploadAttachmentRequest {
     UploadAttachmentRequest { piece: Some(piece) }
 }
