@@ -114,6 +114,11 @@ export class Adda extends Verbs {
     return this.picture.state;
   }
 
+  /** Where the server is, without a slash at its end: for what it names by a path. */
+  get server(): string {
+    return this.core.server;
+  }
+
   get me(): string {
     return this.state.me;
   }
@@ -219,8 +224,8 @@ export class Adda extends Verbs {
       version: 1,
       failed: null,
     };
-    this.picture.take([{ type: "pending", row }]);
     if (this.leads) this.session.screen.sent(chatId);
+    // Shown only once it is on disk: what is seen to wait outlives a crash.
     await this.commit([{ type: "pending", row }]);
     return row.clientMessageId;
   }

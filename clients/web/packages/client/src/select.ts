@@ -80,6 +80,17 @@ export function tick(state: State, message: Message): Tick {
   return others > 0 && all > least ? all : least;
 }
 
+/** Who has received an own message, and who has read it, as far as is known here. */
+export function receivers(state: State, message: Message): { delivered: readonly string[]; read: readonly string[] } {
+  const [delivered, read] = [new Set(message.deliveredTo), new Set(message.readBy)];
+  for (const [user, sets] of state.sets.get(message.chatId) ?? []) {
+    if (user === state.me) continue;
+    if (has(sets.delivered, message.seq)) delivered.add(user);
+    if (has(sets.read, message.seq)) read.add(user);
+  }
+  return { delivered: [...delivered].sort(), read: [...read].sort() };
+}
+
 /** The other member of a direct chat. */
 export function peer(state: State, chat: Chat): Member | undefined {
   return chat.kind === "direct" ? chat.members.find((member) => member.userId !== state.me) : undefined;
