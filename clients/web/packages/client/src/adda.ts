@@ -171,11 +171,11 @@ export class Adda extends Verbs {
    * when all are there that exist.
    */
   async load(chatId: string, first: number, last: number): Promise<void> {
-    await this.picture.load(chatId, first, last);
     const chat = this.state.chats.get(chatId);
     if (!chat) return;
+    await this.picture.load(chatId, Math.max(first, chat.visibleFrom), Math.min(last, chat.lastSeq));
     const wanted = within([[first, last]], chat.visibleFrom, chat.lastSeq);
-    await this.loader.fill(chatId, less(wanted, chat.held));
+    await this.loader.fill(chatId, less(wanted, this.state.chats.get(chatId)?.held ?? []));
   }
 
   /** The user has seen these messages: the badge falls at once, the server learns of it. */

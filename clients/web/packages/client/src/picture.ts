@@ -5,7 +5,7 @@
 
 import type { Message } from "./model.js";
 import { apply, TYPING_HOLDS, type Input } from "./reduce.js";
-import { emptyState, type State } from "./state.js";
+import { emptyState, messageAt, type State } from "./state.js";
 import type { Committed, Store } from "./store/store.js";
 
 /** How long a commit may come after one with a higher number. */
@@ -124,8 +124,23 @@ export class Picture {
   /** Messages that are on disk come into memory; the chat's later ones do from now on. */
   async load(chatId: string, first: number, last: number): Promise<void> {
     this.touch(chatId, [first, last]);
+    if (this.isLoaded(chatId, first, last)) return;
     const messages = await this.store.messages(chatId, first, last);
-    if (this.open.has(chatId)) this.take(messages.map((message) => ({ type: "message", message }) as const));
+    if (!this.open.has(chatId)) return;
+    const far = last - first + 1 < KEEP ? [Math.max(0, first - KEEP), last + KEEP] as const : null;
+    const held = this.state.messages.get(chatId)?.size ?? 0;
+    this.take([
+      ...messages.map((message) => ({ type: "message", message }) as const),
+      // Who scrolls through a long history leaves it behind.
+      ...(far && held > MOST_PAGES ? [{ type: "evict", chatId, keep: far } as const] : []),
+    ]);
+  }
+
+  private isLoaded(chatId: string, first: number, last: number): boolean {
+    for (let seq = first; seq <= last; seq++) {
+      if ((messageAt(this.state, chatId, seq)?.revision ?? -1) < 0) return false;
+    }
+    return true;
   }
 
   /** A chat is shown: its messages are kept in memory. Of others only the latest few. */
@@ -148,3 +163,7 @@ export class Picture {
 
 /** Chats with messages in memory. */
 const OPEN = 6;
+/** Messages of one chat that stay in memory on either side of what is looked at. */
+const KEEP = 600;
+/** Pages of one chat in memory, before what is far is let go. */
+const MOST_PAGES = 40;

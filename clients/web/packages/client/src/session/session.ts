@@ -36,7 +36,8 @@ export class Session implements Listener {
   /** Wakes whoever waits before the next stream. */
   private wakes = new AbortController();
   private heard = new Set<string>();
-  private reading = new Set<string>();
+  /** Chats of which something is being read, and whether to look again after that. */
+  private reading = new Map<string, boolean>();
   /** Whose presence was asked for on this stream. */
   private wondered = new Set<string>();
   private refused = 0;
@@ -220,10 +221,17 @@ export class Session implements Listener {
     this.read(chatId, () => readChat(this.core, chatId));
   }
 
-  private read(key: string, how: () => Promise<void>): void {
-    if (this.reading.has(key)) return;
-    this.reading.add(key);
-    void this.quietly(how).then(() => this.reading.delete(key));
+  private read(chatId: string, how: () => Promise<void>): void {
+    if (this.reading.has(chatId)) {
+      this.reading.set(chatId, true);
+      return;
+    }
+    this.reading.set(chatId, false);
+    void this.quietly(how).then(() => {
+      const again = this.reading.get(chatId);
+      this.reading.delete(chatId);
+      if (again) this.look(chatId);
+    });
   }
 
   private async quietly(how: () => Promise<void>): Promise<void> {

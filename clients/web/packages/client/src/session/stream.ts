@@ -44,6 +44,7 @@ export class Stream {
   held = false;
   private waiting: ServerFrame[] = [];
   private taking: Promise<void> | null = null;
+  private failed = false;
   private late: Checkpoint | undefined;
   private caughtUp = false;
   private close: Close | null = null;
@@ -68,7 +69,7 @@ export class Stream {
     clearTimeout(this.silence);
     signal.removeEventListener("abort", end);
     // What has come is kept, however the stream ended.
-    await this.taking?.catch(() => {});
+    await this.taking;
     const { caughtUp } = this;
     const lived = this.core.env.now() - begun;
     if (this.close) return { kind: "close", close: this.close, caughtUp, lived };
@@ -117,15 +118,15 @@ export class Stream {
   }
 
   private async take(): Promise<void> {
-    while (this.waiting.length > 0) {
+    while (this.waiting.length > 0 && !this.failed) {
       const frames = this.waiting;
       this.waiting = [];
       try {
         await this.batch(frames);
-      } catch (cause) {
-        // What could not be kept comes again: the token is from before it.
+      } catch {
+        // What could not be kept comes again: no later token is kept, and the next stream begins before it.
+        this.failed = true;
         this.end();
-        throw cause;
       }
     }
   }

@@ -24,7 +24,7 @@ export function Conversation({ chatId, jump }: { chatId: string; jump: { seq: nu
   }, [adda, chatId]);
   const reply = useCallback((message: Message) => setWish({ kind: "reply", message }), []);
   const edit = useCallback((message: Message) => setWish({ kind: "edit", message }), []);
-  if (!chat || !isMember(chat)) return <Loading chatId={chatId} />;
+  if (!chat || !isMember(chat)) return <Loading isLeft={chat !== undefined && chat.removedAt >= 0} />;
   return (
     <main className="conversation">
       <Header chat={chat} onDetails={() => setDetails(true)} />
@@ -37,17 +37,20 @@ export function Conversation({ chatId, jump }: { chatId: string; jump: { seq: nu
 }
 
 /** A chat that is not known yet, or not any more. */
-function Loading({ chatId }: { chatId: string }) {
+function Loading({ isLeft }: { isLeft: boolean }) {
   const { openChat } = usePage();
   const up = useView((state) => state.link.kind === "up");
   useEffect(() => {
-    if (!up) return;
+    if (!up && !isLeft) return;
     // Whoever has left, or never was there, is shown the inbox.
-    const timer = setTimeout(() => openChat(null), 4_000);
+    const timer = setTimeout(() => openChat(null), isLeft ? 0 : PATIENCE);
     return () => clearTimeout(timer);
-  }, [up, openChat, chatId]);
+  }, [up, isLeft, openChat]);
   return <main className="conversation"><p className="quiet centre">{t("chat.loading")}</p></main>;
 }
+
+/** How long a chat may take to be heard of, once there is a connection. */
+const PATIENCE = 4_000;
 
 function Header({ chat, onDetails }: { chat: Chat; onDetails(): void }) {
   const { openChat } = usePage();
