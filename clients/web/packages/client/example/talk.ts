@@ -14,12 +14,11 @@ export async function talk(server: string, token: (user: string) => Promise<stri
       if (last?.senderId === "ann") ben.seen(chat.chatId, 1, last.seq); // it is on screen
     }
   });
+  const chat = await ann.openDirect("ben");
   const blue = new Promise<void>((done) => ann.onChange(() => {
     const message = messageAt(ann.state, chat, 1);
     if (message && select.tick(ann.state, message) === 3) done();
   }));
-
-  const chat = await ann.openDirect("ben");
   const shown = ann.show(chat); // it is on screen: its typing and presence are told
   await ann.send(chat, { text: "hello" }); // on disk now, and goes out once, whatever happens
   await blue;

@@ -53,7 +53,8 @@ describe.each(["light", "dark"] as const)("axe finds nothing: %s", (colorScheme)
     const { messageId } = await friend.say(chat, "hello https://example.org/");
     await friend.say(chat, "an answer", messageId);
     await friend.say(await friend.group("A group", [user]), "to all");
-    const person = await on.enter(user, { colorScheme });
+    // What fades in would be found pale.
+    const person = await on.enter(user, { colorScheme, reducedMotion: "reduce" });
     await person.row("A Friend").waitFor();
     expect(await complaints(person)).toEqual([]);
     await person.open("A Friend");

@@ -154,7 +154,7 @@ export class Person {
   }
 
   row(title: string): Locator {
-    return this.page.locator(".inbox li", { hasText: title }).first();
+    return this.page.locator(".inbox li", { has: this.page.locator("strong", { hasText: title }) }).first();
   }
 
   message(text: string): Locator {

@@ -1,14 +1,14 @@
 /** Times as people say them, in the reader's language. */
 
-import { currentLanguage, t } from "./i18n/index.js";
+import { locale, t } from "./i18n/index.js";
 
 const DAY = 86_400_000;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(name: string, options: Intl.DateTimeFormatOptions, at: number): string {
-  const key = `${currentLanguage()} ${name}`;
+  const key = `${locale()} ${name}`;
   let made = formats.get(key);
-  if (!made) formats.set(key, (made = new Intl.DateTimeFormat(currentLanguage(), options)));
+  if (!made) formats.set(key, (made = new Intl.DateTimeFormat(locale(), options)));
   return made.format(at);
 }
 
@@ -47,7 +47,7 @@ export function brief(at: number, now: number): string {
 /** How long ago, or when. */
 export function ago(at: number, now: number): string {
   const minutes = Math.round((now - at) / 60_000);
-  const relative = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" });
+  const relative = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
   if (minutes < 1) return t("when.now");
   if (minutes < 60) return relative.format(-minutes, "minute");
   if (minutes < 12 * 60) return relative.format(-Math.round(minutes / 60), "hour");
@@ -63,7 +63,7 @@ export function full(at: number): string {
 export function size(bytes: number): string {
   const unit = bytes >= 1e6 ? "megabyte" : "kilobyte";
   const value = bytes >= 1e6 ? bytes / 1e6 : Math.max(1, bytes / 1e3);
-  return new Intl.NumberFormat(currentLanguage(), {
+  return new Intl.NumberFormat(locale(), {
     style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0,
   }).format(value);
 }

@@ -73,7 +73,7 @@ export const bn: typeof en = {
   "message.react.with": "{emoji} দিয়ে প্রতিক্রিয়া",
   "message.reacted_one": "{emoji}, {n} জন",
   "message.reacted_other": "{emoji}, {n} জন",
-  "message.reply.to": "{name}-এর উত্তরে",
+  "message.reply.to": "উত্তর:",
   "message.copied": "কপি হয়েছে",
   "tick.waiting": "পাঠানোর অপেক্ষায়",
   "tick.sent": "পাঠানো হয়েছে",

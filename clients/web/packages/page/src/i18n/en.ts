@@ -71,7 +71,7 @@ export const en = {
   "message.react.with": "React with {emoji}",
   "message.reacted_one": "{emoji}, {n} person",
   "message.reacted_other": "{emoji}, {n} people",
-  "message.reply.to": "In answer to {name}",
+  "message.reply.to": "In answer to",
   "message.copied": "Copied",
   "tick.waiting": "waiting to be sent",
   "tick.sent": "sent",

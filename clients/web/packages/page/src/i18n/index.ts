@@ -25,12 +25,17 @@ export function preferred(): Language {
 export function setLanguage(next: Language): void {
   language = next;
   plurals = new Intl.PluralRules(next);
-  numbers = new Intl.NumberFormat(next);
+  numbers = new Intl.NumberFormat(locale());
   document.documentElement.lang = next;
 }
 
 export function currentLanguage(): Language {
   return language;
+}
+
+/** With the reader's country, where the browser names one: for times and numbers. */
+export function locale(): string {
+  return navigator.languages.find((each) => each.toLowerCase().split("-")[0] === language) ?? language;
 }
 
 export function number(n: number): string {

@@ -5,7 +5,7 @@ import { decode } from "blurhash";
 import { useEffect, useRef, useState } from "react";
 
 import { useAdda, useView } from "../context.js";
-import { t } from "../i18n/index.js";
+import { locale, t } from "../i18n/index.js";
 import { size } from "../time.js";
 import { Icon } from "./icons.js";
 
@@ -106,7 +106,7 @@ function Blur({ hash }: { hash: string }) {
 /** Files on their way. */
 export function PendingFiles({ row }: { row: Pending }) {
   const fraction = useView((state) => state.progress.get(row.clientMessageId) ?? 0);
-  const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" }).format(fraction);
+  const percent = new Intl.NumberFormat(locale(), { style: "percent" }).format(fraction);
   return (
     <div className="files" data-count={row.files.length}>
       {row.files.map((file, i) => (

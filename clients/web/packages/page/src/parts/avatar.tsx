@@ -14,16 +14,18 @@ export function Avatar({ id, name, url, online }: { id: string; name: string; ur
   );
 }
 
-export function tone(id: string): number {
-  let sum = 0;
-  for (const char of id) sum = (sum * 31 + char.codePointAt(0)!) >>> 0;
-  return sum % 8;
+/** Neighbours in name are to be no neighbours in colour. */
+function tone(id: string): number {
+  let hash = 2166136261;
+  for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0)!, 16777619);
+  hash = Math.imul(hash ^ (hash >>> 15), 2246822507);
+  return ((hash ^ (hash >>> 13)) >>> 0) % 8;
 }
 
 const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 function initials(name: string): string {
-  const words = name.trim().split(/\s+/).filter(Boolean);
+  const words = name.trim().split(/\s+/).filter((word) => /^[\p{L}\p{N}]/u.test(word));
   const first = (word: string | undefined): string => {
     const [whole] = word ? segments.segment(word) : [];
     return whole?.segment.toLocaleUpperCase() ?? "";

@@ -139,8 +139,8 @@ function Quote({ message, onJump }: { message: Message; onJump(seq: number): voi
     if (lacks) void adda.load(message.chatId, message.replyToSeq, message.replyToSeq).catch(() => {});
   }, [adda, lacks, message.chatId, message.replyToSeq]);
   return (
-    <button type="button" className="quote" onClick={() => onJump(message.replyToSeq)}
-      aria-label={t("message.reply.to", { name })}>
+    <button type="button" className="quote" onClick={() => onJump(message.replyToSeq)}>
+      <span className="hidden">{t("message.reply.to")}</span>
       <strong><bdi>{name || "…"}</bdi></strong>
       <span dir="auto">{quoted ? line(state, quoted) : "…"}</span>
     </button>

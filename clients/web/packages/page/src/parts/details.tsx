@@ -14,6 +14,9 @@ import { idsOf } from "./new-chat.js";
 /** No push until then: for ever. */
 const FOR_EVER = Date.UTC(9999, 0, 1);
 
+/** Who leads the group stands first. */
+const RANK = { owner: 0, admin: 1, member: 2 } as const;
+
 export function Details({ chat, onClose }: { chat: Chat; onClose(): void }) {
   const { adda, attempt, missing, openChat } = usePage();
   const title = useView((state) => select.titleOf(state, chat));
@@ -130,7 +133,7 @@ function Group({ chat }: { chat: Chat }) {
       <section>
         <h3>{t("chat.members", { n: chat.memberCount })}</h3>
         <ul className="members">
-          {members.map((member) => {
+          {[...members].sort((a, b) => RANK[a.role] - RANK[b.role] || a.joinedAt - b.joinedAt).map((member) => {
             const name = select.nameOf(adda.state, member.userId);
             const mine = member.userId === adda.me;
             return (

@@ -2,12 +2,12 @@
 
 import { select, type Message, type State } from "@adda/client";
 
-import { currentLanguage, t } from "../i18n/index.js";
+import { locale, t } from "../i18n/index.js";
 
 /** Names of several people, as the language lists them. */
 export function names(state: State, userIds: readonly string[]): string {
   const list = userIds.map((id) => who(state, id));
-  return new Intl.ListFormat(currentLanguage(), { style: "long", type: "conjunction" }).format(list);
+  return new Intl.ListFormat(locale(), { style: "long", type: "conjunction" }).format(list);
 }
 
 function who(state: State, userId: string): string {
