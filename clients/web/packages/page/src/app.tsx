@@ -116,7 +116,7 @@ function Signed({ server, account, language, onLanguage, onLeave }: SignedProps)
   if (!page) return <div className="blank" aria-busy="true" />;
   return (
     <PageContext value={page}>
-      <div className="frame" data-open={chatId !== null} key={language}>
+      <main className="frame" data-open={chatId !== null} key={language}>
         <Banner />
         <Inbox account={account} chatId={chatId} />
         {chatId ? <Conversation key={chatId} chatId={chatId} jump={jump} /> : <Nothing />}
@@ -125,7 +125,7 @@ function Signed({ server, account, language, onLanguage, onLeave }: SignedProps)
         <div className="toasts" role="status">
           {toasts.map(({ id, text }) => <p key={id} className="toast">{text}</p>)}
         </div>
-      </div>
+      </main>
     </PageContext>
   );
 }
@@ -133,11 +133,11 @@ function Signed({ server, account, language, onLanguage, onLeave }: SignedProps)
 /** Beside the inbox, where it is wide, while no chat is open. */
 function Nothing() {
   return (
-    <main className="nothing">
+    <section className="nothing">
       <Logo />
       <h2>{t("chat.none")}</h2>
       <p>{t("chat.none.hint")}</p>
-    </main>
+    </section>
   );
 }
 

@@ -15,6 +15,7 @@ import { Timeline, type TimelineHandle } from "./timeline.js";
 export function Conversation({ chatId, jump }: { chatId: string; jump: { seq: number; n: number } | null }) {
   const adda = useAdda();
   const chat = useView((state) => state.chats.get(chatId));
+  const title = useView((state) => (chat ? select.titleOf(state, chat) : ""));
   const [wish, setWish] = useState<Wish | null>(null);
   const [details, setDetails] = useState(false);
   const timeline = useRef<TimelineHandle>(null);
@@ -26,13 +27,13 @@ export function Conversation({ chatId, jump }: { chatId: string; jump: { seq: nu
   const edit = useCallback((message: Message) => setWish({ kind: "edit", message }), []);
   if (!chat || !isMember(chat)) return <Loading isLeft={chat !== undefined && chat.removedAt >= 0} />;
   return (
-    <main className="conversation">
+    <section className="conversation" aria-label={title}>
       <Header chat={chat} onDetails={() => setDetails(true)} />
       <Timeline ref={timeline} chat={chat} jump={jump} onReply={reply} onEdit={edit} />
       <Typing chatId={chatId} />
       <Composer chat={chat} wish={wish} onWish={setWish} onSent={() => timeline.current?.toNewest()} />
       {details && <Details chat={chat} onClose={() => setDetails(false)} />}
-    </main>
+    </section>
   );
 }
 
@@ -46,7 +47,7 @@ function Loading({ isLeft }: { isLeft: boolean }) {
     const timer = setTimeout(() => openChat(null), isLeft ? 0 : PATIENCE);
     return () => clearTimeout(timer);
   }, [up, isLeft, openChat]);
-  return <main className="conversation"><p className="quiet centre">{t("chat.loading")}</p></main>;
+  return <section className="conversation"><p className="quiet centre">{t("chat.loading")}</p></section>;
 }
 
 /** How long a chat may take to be heard of, once there is a connection. */
@@ -66,7 +67,7 @@ function Header({ chat, onDetails }: { chat: Chat; onDetails(): void }) {
       </button>
       <Avatar id={other || chat.chatId} name={title} url={avatar} {...(presence ? { online: presence.online } : {})} />
       <div className="heading">
-        <h2><bdi>{title}</bdi></h2>
+        <h1><bdi>{title}</bdi></h1>
         <p className="quiet" data-typing={typing !== ""}>
           {typing || (chat.kind === "group" ? t("chat.members", { n: chat.memberCount }) : here(presence))}
         </p>
