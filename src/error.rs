@@ -115,6 +115,11 @@ impl Error {
         Self::new(Reason::MessageNotFound, "no such message in this chat")
     }
 
+    /// One of the two has blocked the other; which, is not said.
+    pub fn blocked() -> Self {
+        Self::new(Reason::Blocked, "one of you two has blocked the other")
+    }
+
     /// A fault of ours; the cause goes to the log.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {

@@ -196,6 +196,10 @@ impl Bus for MemoryBus {
         *node == self.node || (!cut && self.hub.nodes.lock().contains_key(node))
     }
 
+    fn peers(&self) -> Vec<NodeId> {
+        self.hub.nodes.lock().keys().filter(|node| **node != self.node).cloned().collect()
+    }
+
     fn is_deaf(&self) -> bool {
         self.ears.is_deaf()
     }

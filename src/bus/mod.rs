@@ -110,6 +110,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Whether that node has been heard within the last 3 s. This node always is.
     fn hears(&self, node: &NodeId) -> bool;
 
+    /// The other nodes that are there, as far as this one knows. While it is deaf there may be more.
+    fn peers(&self) -> Vec<NodeId>;
+
     /// Whether this node is deaf now.
     fn is_deaf(&self) -> bool;
 

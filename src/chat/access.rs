@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Service;
 use super::roster::{Roster, Seat};
 use crate::error::{Error, Result};
-use crate::model::{Chat, ChatId, Member, UserId};
+use crate::model::{Chat, ChatId, Member, Message, MessageId, UserId};
 
 /// A member, by a list that may be a moment old. Enough for what the store checks again, and for
 /// what is of the moment.
@@ -27,6 +27,25 @@ pub struct Admitted {
     pub chat: Chat,
     /// The caller's own place.
     pub member: Member,
+}
+
+/// A message that a member may see, as the store says now.
+#[derive(Clone, Debug)]
+pub struct Visible {
+    /// The chat.
+    pub chat: Chat,
+    /// The caller's own place.
+    pub member: Member,
+    /// The message; perhaps deleted.
+    pub message: Message,
+}
+
+/// Reads a message's id. One that cannot be an id is of no message.
+pub fn message_id(raw: &str) -> Result<MessageId> {
+    if raw.is_empty() {
+        return Err(Error::field("message_id", "must be set"));
+    }
+    MessageId::parse(raw).ok_or_else(Error::message_not_found)
 }
 
 /// Reads a chat's id. One that cannot be an id is of no chat.
@@ -54,5 +73,16 @@ impl Service {
             (Some(chat), Some(member)) if member.left_at.is_none() => Ok(Admitted { chat, member }),
             _ => Err(Error::chat_not_found()),
         }
+    }
+
+    /// A message in a chat of the caller's. One from before the caller came is not there.
+    pub async fn visible(&self, user: &UserId, chat: &str, message: &str) -> Result<Visible> {
+        let id = chat_id(chat)?;
+        let message = message_id(message);
+        let admitted = self.admitted(user, id).await?;
+        let found = self.store.message(id, message?).await?;
+        let found = found.filter(|message| message.seq >= admitted.member.visible_from);
+        let message = found.ok_or_else(Error::message_not_found)?;
+        Ok(Visible { chat: admitted.chat, member: admitted.member, message })
     }
 }

@@ -63,12 +63,18 @@ impl Service {
         session: SessionId,
         command: SessionCommand,
     ) -> Result<Timestamp> {
-        match command {
-            SessionCommand::Join(chat)
-            | SessionCommand::Leave(chat)
-            | SessionCommand::Typing(chat, _) => drop(self.seated(user, chat).await?),
-            SessionCommand::Heartbeat { .. } => {}
-        }
+        let command = match command {
+            SessionCommand::Join(chat) | SessionCommand::Leave(chat) => {
+                self.seated(user, chat).await?;
+                command
+            }
+            SessionCommand::Typing(chat, typing) => {
+                let seated = self.seated(user, chat).await?;
+                let cut = typing && self.is_cut(user, &seated.roster).await?;
+                SessionCommand::Typing(chat, typing && !cut)
+            }
+            SessionCommand::Heartbeat { .. } => command,
+        };
         if let Some(listener) = self.hub.session(session) {
             return self.call_here(&listener, user, command).await.ok_or_else(not_found);
         }

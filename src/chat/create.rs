@@ -7,6 +7,7 @@ use tracing::Instrument as _;
 
 use super::Service;
 use super::limits::{COMPARE_EVERY, MAX_CHATS};
+use super::people::user_id;
 use super::text;
 use crate::error::{Error, Reason, Result};
 use crate::model::{Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId};
@@ -37,6 +38,9 @@ impl Service {
             ChatKind::Direct => self.direct(user, &draft)?,
             ChatKind::Group => self.group(user, &draft)?,
         };
+        if let Some(found) = self.check_blocks(user, &new, &others, &draft).await? {
+            return Ok((self.show_chat(user, found).await?, false));
+        }
         if let Some(found) = self.check_room(user, &new, &others).await? {
             return Ok((self.show_chat(user, found).await?, false));
         }
@@ -51,13 +55,7 @@ impl Service {
     async fn make_and_tell(self: Arc<Self>, user: UserId, new: NewChat) -> Result<(Chat, bool)> {
         let (chat, created) = match self.store.create_chat(new).await? {
             Created::Chat(chat, created) => (chat, created),
-            Created::Reused => {
-                return Err(Error::new(
-                    Reason::ClientIdReused,
-                    "this client_chat_id was used for another content; the first stays",
-                ));
-            }
-            Created::Deleted => return Err(Error::chat_not_found()),
+            other => return Err(not_made(&other)),
         };
         // A repeat may be of a call that had no answer, and told nobody: feeds know what was told.
         let young = chat.id.time() >= self.clock.now().minus(COMPARE_EVERY * 2);
@@ -78,17 +76,23 @@ impl Service {
         if !draft.client_chat_id.is_empty() {
             return Err(Error::field("client_chat_id", "for groups only"));
         }
-        let (a, b) = if user < other { (user, other) } else { (other, user) };
         let id = ChatId(self.clock.new_id());
+        let (key, content_hash) = self.direct_key(user, other);
         let new = NewChat {
-            key: Some(format!("d|{a}|{b}")),
+            key: Some(key),
             id,
-            content_hash: self.sealer.content_hash(&[b"direct"]),
+            content_hash,
             chat: shared(id, ChatKind::Direct, String::new(), user, 2),
             members: vec![(user.clone(), Role::Member), (other.clone(), Role::Member)],
             note: None,
         };
         Ok((new, others))
+    }
+
+    /// What the direct chat of these two is found by.
+    pub(super) fn direct_key(&self, user: &UserId, other: &UserId) -> (String, [u8; 16]) {
+        let (a, b) = if user < other { (user, other) } else { (other, user) };
+        (format!("d|{a}|{b}"), self.sealer.content_hash(&[b"direct"]))
     }
 
     fn group(&self, user: &UserId, draft: &ChatDraft) -> Result<(NewChat, Vec<UserId>)> {
@@ -129,6 +133,8 @@ impl Service {
             content_hash: self.sealer.content_hash(&[b"group-created"]),
             text: format!("{by} made the group"),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: Some(SystemNote {
                 kind: NoteKind::GroupCreated,
                 actor: Some(by.clone()),
@@ -136,6 +142,30 @@ impl Service {
                 title: String::new(),
             }),
             member_as_of: 0,
+        }
+    }
+
+    /// Refuses a chat with someone between whom and its maker there is a block, unless it is there.
+    async fn check_blocks(
+        &self,
+        user: &UserId,
+        new: &NewChat,
+        others: &[UserId],
+        draft: &ChatDraft,
+    ) -> Result<Option<Chat>> {
+        let blocked = self.blocked_with(user, others).await?;
+        let Some(first) = blocked.first() else { return Ok(None) };
+        let there = match &new.key {
+            Some(key) => self.store.find_chat(key, new.content_hash).await?,
+            None => None,
+        };
+        match there {
+            Some(Created::Chat(chat, _)) => Ok(Some(chat)),
+            Some(other) => Err(not_made(&other)),
+            None => {
+                let at = draft.member_ids.iter().position(|id| id == first.as_str()).unwrap_or(0);
+                Err(Error { field: format!("member_ids[{at}]").into(), ..Error::blocked() })
+            }
         }
     }
 
@@ -194,16 +224,22 @@ impl Service {
     }
 }
 
+/// Why there is no such chat.
+fn not_made(created: &Created) -> Error {
+    match created {
+        Created::Reused => Error::new(
+            Reason::ClientIdReused,
+            "this client_chat_id was used for another content; the first stays",
+        ),
+        Created::Deleted | Created::Chat(..) => Error::chat_not_found(),
+    }
+}
+
 /// The other members, each once, by id.
 fn others(user: &UserId, raw: &[String]) -> Result<Vec<UserId>> {
     let mut others = BTreeSet::new();
     for (at, id) in raw.iter().enumerate() {
-        let id = UserId::parse(id).ok_or_else(|| {
-            Error::field(
-                format!("member_ids[{at}]"),
-                "a user id is 1 to 64 of A-Z a-z 0-9 _ . : @ -",
-            )
-        })?;
+        let id = user_id(format!("member_ids[{at}]"), id)?;
         if id != *user {
             others.insert(id);
         }

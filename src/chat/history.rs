@@ -4,11 +4,11 @@ use prost::Message as _;
 
 use super::Service;
 use super::access::chat_id;
-use super::limits::{CHANGE_OVERLAP, MAX_PAGE_BYTES};
+use super::limits::{CHANGE_OVERLAP, MAX_PAGE_BYTES, MAX_REPLAY_CHANGES};
 use super::seal::{Purpose, armour, bad_token, unarmour};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{ChatId, Seq, UserId};
+use crate::model::{self, ChatId, Seq, UserId};
 use crate::proto;
 use crate::store::{ChangeCursor, Span};
 
@@ -101,8 +101,12 @@ impl Service {
         let mut more = messages.len() > limit as usize;
         messages.truncate(limit as usize);
         anchors.truncate(limit as usize);
-        if matches!(anchor, Anchor::Changed(_)) {
+        if let Anchor::Changed(cursor) = anchor {
             messages.retain(|message| message.seq >= from);
+            if page.token.is_empty() {
+                // All at once and first: without their content they are small.
+                messages.splice(0..0, self.newly_hidden(user, chat, cursor.at).await?);
+            }
         }
         let mut shown = self.show_messages(user, &admitted.chat, &messages).await?;
         let fits = fitting(&shown);
@@ -117,6 +121,23 @@ impl Service {
         let next =
             anchors.last().filter(|_| more).map(|anchor| self.page_token(user, chat, *anchor));
         Ok((shown, next.unwrap_or_default()))
+    }
+
+    /// Messages of a chat that the user has deleted for themselves since then.
+    async fn newly_hidden(
+        &self,
+        user: &UserId,
+        chat: ChatId,
+        since: Timestamp,
+    ) -> Result<Vec<model::Message>> {
+        let limit = u32::try_from(MAX_REPLAY_CHANGES).unwrap_or(u32::MAX);
+        let mut hidden = self.store.hidden_since(user, since, limit).await?;
+        hidden.retain(|hidden| hidden.chat == chat);
+        let places: Vec<_> = hidden.iter().map(|hidden| (hidden.chat, hidden.seq)).collect();
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.messages(&places).await?)
     }
 
     fn anchor(&self, user: &UserId, chat: ChatId, page: &Page) -> Result<Anchor> {

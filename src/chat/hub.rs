@@ -151,20 +151,21 @@ impl Listener {
     }
 
     /// Notes that the device was told this user to be online on that node since then, or to be
-    /// there no more (`None`).
-    pub fn watch(&self, user: &UserId, node: Option<&NodeId>, since: Timestamp) {
+    /// there no more (`None`). False: that comes too late, and is undone by what the device was told
+    /// before; one that does not say when must not reach it.
+    pub fn watch(&self, user: &UserId, node: Option<&NodeId>, since: Timestamp) -> bool {
         let mut watched = self.watched.lock();
         match node {
             Some(node) if watched.len() < MAX_WATCHED || watched.contains_key(user) => {
                 watched.insert(user.clone(), (node.clone(), since));
             }
             Some(_) => {}
-            // One that is told late does not undo what the device took later.
-            None if watched.get(user).is_some_and(|(_, known)| since < *known) => {}
+            None if watched.get(user).is_some_and(|(_, known)| since < *known) => return false,
             None => {
                 watched.remove(user);
             }
         }
+        true
     }
 
     /// Whom the device holds for online, on which node, and since when.

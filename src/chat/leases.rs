@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::Service;
 use super::hub::Listener;
 use super::limits::PRESENCE_SWEEP;
-use super::presence::{last_seen, online, told};
+use super::presence::{Turn, last_seen, online};
 use crate::bus::Place;
 use crate::clock::Timestamp;
 use crate::metrics::{self, Went};
@@ -106,7 +106,7 @@ impl Service {
         places.iter().filter(|(_, place)| left(place)).cloned().collect()
     }
 
-    async fn read_silent_again(&self) {
+    async fn read_silent_again(self: &Arc<Self>) {
         let mut watching: HashMap<UserId, Vec<Arc<Listener>>> = HashMap::new();
         for listener in self.hub.all() {
             for (user, node, _) in listener.watched() {
@@ -121,19 +121,31 @@ impl Service {
         let users: Vec<UserId> = watching.keys().cloned().collect();
         // Where the bus is away nothing is known, and nothing told.
         let Ok(places) = self.bus.find(&users).await else { return };
+        let mut turns = Vec::new();
         for (user, places) in users.iter().zip(places) {
-            let told = match online(&places) {
+            let user = user.clone();
+            let listeners = watching.remove(&user).unwrap_or_default();
+            let turn = match online(&places) {
                 // Silent, but its lease runs still.
                 Some((_, node)) if !self.bus.hears(&node) => continue,
-                Some((since, node)) => told(user, Some(node), since),
+                Some((at, node)) => Turn { user, node: Some(node), at },
                 None => {
-                    let seen = last_seen(&places).unwrap_or_else(|| self.clock.now());
-                    told(user, None, seen)
+                    let at = last_seen(&places).unwrap_or_else(|| self.clock.now());
+                    Turn { user, node: None, at }
                 }
             };
-            for listener in watching.get(user).into_iter().flatten() {
-                listener.tell(&told);
-            }
+            turns.push((turn, listeners));
         }
+        // Renewals do not wait for the store.
+        let service = Arc::clone(self);
+        let tell = async move {
+            for (turn, listeners) in turns {
+                if let Err(error) = service.tell_turn(&turn, &listeners).await {
+                    tracing::debug!(%error, "who went with a node is told later");
+                }
+            }
+        };
+        // Whom it does not come to is watched still, and looked for again.
+        self.run(async move { drop(tokio::time::timeout(PRESENCE_SWEEP, tell).await) });
     }
 }

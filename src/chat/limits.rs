@@ -12,6 +12,25 @@ pub const MAX_TITLE_CHARS: usize = 128;
 pub const MAX_CLIENT_ID_CHARS: usize = 64;
 /// Characters of a search of the inbox. `FIELD_INVALID`.
 pub const MAX_QUERY_CHARS: usize = 100;
+/// Characters of a search for messages. `FIELD_INVALID`.
+pub const MAX_SEARCH_CHARS: usize = 256;
+/// Words of a search for messages: each is one more to be looked up. `FIELD_INVALID`.
+pub const MAX_QUERY_WORDS: usize = 10;
+/// Different words by which one message is found: each costs some 10 µs when it is stored. Of a
+/// longer one the first.
+pub const MAX_WORDS: usize = 400;
+/// Characters by which words are compared: what is longer is no word of any language.
+pub const MAX_WORD_CHARS: usize = 40;
+/// Bytes of an emoji: the longest that there is has 35. `FIELD_INVALID`.
+pub const MAX_EMOJI_BYTES: usize = 64;
+/// Kinds of reactions to a message, and reactions in all. `TOO_MANY_REACTIONS`.
+pub const MAX_REACTION_KINDS: usize = crate::model::MAX_REACTION_KINDS;
+/// See [`MAX_REACTION_KINDS`].
+pub const MAX_REACTIONS: usize = crate::model::MAX_REACTIONS;
+/// Users named in one kind of reactions, as it is told; the rest is a count.
+pub const MAX_REACTION_NAMES: usize = crate::model::MAX_REACTION_NAMES;
+/// Members whom one message mentions: more is a message to all. `FIELD_INVALID`.
+pub const MAX_MENTIONS: usize = 50;
 /// Runs in one acknowledgement, and in a member's set. `FIELD_INVALID`, `TOO_MANY_RUNS`.
 pub const MAX_RUNS: usize = crate::model::MAX_RUNS;
 /// Members up to which a chat has ticks, receipts of others and presence: above, a message would
@@ -39,6 +58,10 @@ pub const HELD_EVENTS: usize = 4_096;
 pub const MAX_REPLAY_MESSAGES: usize = 1_000;
 /// Changes that one resume replays; above, GAP.
 pub const MAX_REPLAY_CHANGES: usize = 5_000;
+/// Bytes of changed messages that one resume replays; above, GAP. They are held until told.
+pub const MAX_REPLAY_BYTES: usize = 4 * 1024 * 1024;
+/// Changed messages read at once for a replay.
+pub const CHANGES_PAGE: u32 = 500;
 /// Events of a replay between two Checkpoints.
 pub const REPLAY_CHECKPOINT_EVERY: usize = 200;
 /// While anything happens a Checkpoint comes at least this often.
@@ -78,6 +101,28 @@ pub const TYPING_QUEUE: usize = 8_192;
 pub const MAX_WATCHED: usize = 200;
 /// How often the presence of users on silent nodes is read again.
 pub const PRESENCE_SWEEP: Duration = Duration::from_secs(10);
+/// Users whom one user has blocked: more than anyone keeps in mind. `TOO_MANY_BLOCKS`.
+pub const MAX_BLOCKS: u32 = 1_000;
+/// Blocks that are remembered of all users together, each user counting as four: some 100 MB.
+pub const RESERVES: u64 = 2_000_000;
+/// What a user keeps from others is remembered no longer than this, whatever is heard.
+pub const RESERVE_AGE: Duration = Duration::from_secs(60);
+/// How long a change of it waits for the other nodes: longer than one that was not told of it takes
+/// to notice that it is deaf (4 s).
+pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Users that one call may ask about. `FIELD_INVALID`.
+pub const MAX_USERS_ASKED: usize = 100;
+/// Users who are told of one's new name, smaller chats first; others learn it when they next look.
+pub const PROFILE_TOLD_TO: usize = 5_000;
+/// Users whose names are told in one step; the steps come one after the other.
+pub const PROFILE_STEP: usize = 256;
+/// A user's names are told no more often than this; the last one always is.
+pub const PROFILE_PAUSE: Duration = Duration::from_secs(10);
+/// Users with new names of which one node tells at once, and who may wait or pause; of more nobody
+/// is told.
+pub const PROFILES_AT_ONCE: usize = 4;
+/// See [`PROFILES_AT_ONCE`].
+pub const PROFILES_WAITING: usize = 10_000;
 /// How long a stream may take to say Hello. `TIMED_OUT`.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long presence may take before a stream opens without it.

@@ -20,28 +20,40 @@ use crate::store::{self, Store};
 use crate::vital::Vital;
 
 pub mod access;
+pub mod block;
 pub mod calls;
+mod change;
 pub mod create;
+pub mod delete;
+pub mod edit;
+pub mod emoji;
 pub mod feed;
 pub mod history;
 pub mod hub;
 pub mod inbox;
 pub mod leases;
 pub mod limits;
+mod mentions;
+pub mod people;
 pub mod position;
 pub mod presence;
+pub mod privacy;
 pub mod profile;
 pub mod rate;
+pub mod react;
 pub mod receipts;
 pub mod relay;
 pub mod replay;
+pub mod reserve;
 pub mod roster;
 pub mod seal;
+pub mod search;
 pub mod send;
 pub mod text;
 pub mod typing;
 pub mod unread;
 pub mod view;
+pub mod words;
 
 /// What an operator can change.
 #[derive(Clone, Debug)]
@@ -50,6 +62,10 @@ pub struct Settings {
     pub max_group_members: u32,
     /// Messages a user may send in 10 s; `None`: any number.
     pub max_messages: Option<std::num::NonZeroU32>,
+    /// How long after a message was sent it may be edited.
+    pub edit_window: Duration,
+    /// Whether messages can be searched.
+    pub search: bool,
     /// How long a resume token is good.
     pub resume_window: Duration,
     /// How long a place in presence stays without being renewed.
@@ -71,6 +87,7 @@ pub struct Service {
     receipts: receipts::Receipts,
     typing: typing::Typing,
     profiles: profile::Profiles,
+    reserves: reserve::Reserves,
     orders: inbox::Orders,
     rate: rate::Rate,
     calls: calls::Calls,
@@ -104,6 +121,7 @@ impl Service {
             hub: hub::Hub::default(),
             feeds: feed::Feeds::default(),
             profiles: profile::Profiles::default(),
+            reserves: reserve::Reserves::default(),
             orders: inbox::orders(),
             rate: rate::Rate::new(settings.max_messages),
             calls: calls::Calls::default(),

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+
 use super::Service;
 use super::hub::Listener;
 use super::limits::{MAX_RECEIPT_MEMBERS, MAX_WATCHED, PRESENCE_WITHIN};
@@ -14,14 +16,15 @@ use crate::bus::{Found, Place, To};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ChatId, ChatKind, Member, NodeId, UserId};
-use crate::proto::{self, node};
+use crate::proto::node;
 use crate::store::{self, WrittenBy};
-use crate::wire::{self, Told};
 
 mod again;
 mod peers;
+mod seen;
 
 pub(super) use again::Look;
+pub(super) use seen::Turn;
 
 /// How often what could not be found out is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -47,21 +50,6 @@ pub(super) fn online(places: &[Found]) -> Option<(Timestamp, NodeId)> {
 /// When a foreground stream was seen last, by leases that ran out.
 pub(super) fn last_seen(places: &[Found]) -> Option<Timestamp> {
     places.iter().filter(|found| found.place.foreground).map(|found| found.renewed_at).max()
-}
-
-fn presence_event(user: &UserId, online: bool, at: Timestamp) -> proto::event::Event {
-    let user_id = user.to_string();
-    let at = Some(wire::timestamp(at));
-    if online {
-        proto::event::Event::UserOnline(proto::UserOnline { user_id, since: at })
-    } else {
-        proto::event::Event::UserOffline(proto::UserOffline { user_id, last_active: at })
-    }
-}
-
-pub(super) fn told(user: &UserId, node: Option<NodeId>, at: Timestamp) -> Arc<Told> {
-    let frame = wire::event_frame(presence_event(user, node.is_some(), at));
-    Arc::new(Told::Presence { user: user.clone(), node, at, frame })
 }
 
 impl Service {
@@ -223,44 +211,62 @@ impl Service {
                 return;
             }
         };
-        let told = told(user, online.then(|| self.bus.node().clone()), at);
-        self.show_presence(user, &watchers, &told);
+        let turn = Turn { user: user.clone(), node: online.then(|| self.bus.node().clone()), at };
+        tokio::join!(self.show_presence(&turn, &watchers), self.publish_presence(&turn, &watchers));
+    }
+
+    async fn publish_presence(&self, turn: &Turn, watchers: &Watchers) {
         if !self.bus.has_peers() {
             return;
         }
         let to =
             if watchers.groups.is_empty() { self.nodes_of(&watchers.users).await } else { To::All };
         let changed = node::PresenceChanged {
-            user_id: user.to_string(),
+            user_id: turn.user.to_string(),
             watcher_ids: watchers.users.iter().map(ToString::to_string).collect(),
             chat_ids: watchers.groups.iter().map(ToString::to_string).collect(),
-            online,
-            at: at.0,
+            online: turn.node.is_some(),
+            at: turn.at.0,
         };
         self.publish(to, node::envelope::Body::Presence(changed));
     }
 
     /// Presence of a user elsewhere has changed.
-    pub(super) fn hear_presence(&self, from: &NodeId, changed: &node::PresenceChanged) {
+    pub(super) fn hear_presence(self: &Arc<Self>, from: &NodeId, changed: &node::PresenceChanged) {
         let Some(user) = UserId::parse(&changed.user_id) else { return };
         let watchers = Watchers {
             users: changed.watcher_ids.iter().filter_map(|id| UserId::parse(id)).collect(),
             groups: changed.chat_ids.iter().filter_map(|id| ChatId::parse(id)).collect(),
         };
-        let told = told(&user, changed.online.then(|| from.clone()), Timestamp(changed.at));
-        self.show_presence(&user, &watchers, &told);
+        let (node, at) = (changed.online.then(|| from.clone()), Timestamp(changed.at));
+        let service = Arc::clone(self);
+        let show = async move { service.show_presence(&Turn { user, node, at }, &watchers).await };
+        let mut show = show.boxed();
+        // Mostly nothing has to be read for it, and it is told in the order in which it came.
+        if (&mut show).now_or_never().is_none() {
+            self.run(show);
+        }
     }
 
-    fn show_presence(&self, user: &UserId, watchers: &Watchers, told: &Arc<Told>) {
-        let mut seen = HashSet::new();
+    /// Shows it to those here whom it concerns, each as far as they may see it.
+    async fn show_presence(&self, turn: &Turn, watchers: &Watchers) {
+        let (mut seen, mut to) = (HashSet::new(), Vec::new());
         let mut show = |listener: &Arc<Listener>| {
-            if listener.who.user != *user && seen.insert(listener.who.session) {
-                listener.tell(told);
+            if listener.who.user != turn.user && seen.insert(listener.who.session) {
+                to.push(Arc::clone(listener));
             }
         };
         self.hub.each(&watchers.users, &mut show);
         for group in &watchers.groups {
             self.hub.on_screen(*group).iter().for_each(&mut show);
+        }
+        let began = Instant::now();
+        while let Err(error) = self.tell_turn(turn, &to).await {
+            if began.elapsed() >= TELL_WITHIN {
+                tracing::warn!(%error, "presence is not told: the store cannot be read");
+                return;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
         }
     }
 
@@ -287,13 +293,13 @@ impl Service {
     }
 
     /// Tells a session which of these users are online.
-    async fn show_online(&self, listener: &Arc<Listener>, users: &[UserId]) {
+    async fn show_online(&self, listener: &Arc<Listener>, users: &[UserId]) -> store::Result<()> {
         let places = self.places_of(users).await;
-        for (user, places) in users.iter().zip(places) {
-            if let Some((since, node)) = online(&places) {
-                listener.tell(&told(user, Some(node), since));
-            }
-        }
+        let turns = users.iter().zip(places).filter_map(|(user, places)| {
+            let (at, node) = online(&places)?;
+            Some(Turn { user: user.clone(), node: Some(node), at })
+        });
+        self.tell_turns(listener, turns.collect()).await
     }
 
     /// Tells a session who is online among the peers of its direct chats, `chats` by inbox order.
@@ -303,8 +309,7 @@ impl Service {
         chats: &[ChatId],
     ) -> store::Result<()> {
         let users = self.shown_of_peers(listener, chats).await?;
-        self.show_online(listener, &users).await;
-        Ok(())
+        self.show_online(listener, &users).await
     }
 
     /// Whose presence a session is shown for its direct chats.
@@ -329,7 +334,7 @@ impl Service {
     ) -> Result<()> {
         if !listener.in_background() {
             let users = self.shown_in(listener, chat).await?;
-            self.show_online(listener, &users).await;
+            self.show_online(listener, &users).await?;
         }
         Ok(())
     }

@@ -135,7 +135,10 @@ impl Service {
         while let Some(event) = events.recv().await {
             match event {
                 BusEvent::Envelope { from, payload } => self.hear(&from, payload),
-                BusEvent::Deaf { since } => self.lost(since),
+                BusEvent::Deaf { since } => {
+                    self.reserves.forget_all();
+                    self.lost(since);
+                }
                 BusEvent::Hearing => {
                     *self.deafness.heard_again.lock() = Some(Instant::now());
                     self.deafness.hearing.notify_one();
@@ -235,6 +238,7 @@ impl Service {
                 }
             }
             Some(Body::TellUsers(tell)) => self.hear_event(tell),
+            Some(Body::TellMembers(tell)) => self.hear_members_event(tell),
             Some(Body::Typing(typing)) => {
                 let ids = (ChatId::parse(&typing.chat_id), UserId::parse(&typing.user_id));
                 if let (Some(chat), Some(user)) = ids {
@@ -245,6 +249,8 @@ impl Service {
             Some(Body::Opened(opened)) => self.hear_opened(from, &opened),
             Some(Body::Call(call)) => self.hear_call(from.clone(), call),
             Some(Body::Answer(answer)) => self.calls.answered(&answer),
+            Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, changed),
+            Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
             None => tracing::debug!(%from, "an envelope of a newer version"),
         }
     }
@@ -263,10 +269,13 @@ fn kind(body: &node::envelope::Body) -> Envelope {
     match body {
         Body::Message(_) => Envelope::Message,
         Body::TellUsers(_) => Envelope::TellUsers,
+        Body::TellMembers(_) => Envelope::TellMembers,
         Body::Typing(_) => Envelope::Typing,
         Body::Presence(_) => Envelope::Presence,
         Body::Opened(_) => Envelope::Opened,
         Body::Call(_) => Envelope::Call,
         Body::Answer(_) => Envelope::Answer,
+        Body::ReserveChanged(_) => Envelope::ReserveChanged,
+        Body::ReserveForgotten(_) => Envelope::ReserveForgotten,
     }
 }

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::Service;
 use super::limits::{
-    CHANGE_OVERLAP, MAX_RECEIPT_MEMBERS, MAX_REPLAY_CHANGES, MAX_REPLAY_MESSAGES, TOKEN_HORIZON,
+    CHANGE_OVERLAP, CHANGES_PAGE, MAX_RECEIPT_MEMBERS, MAX_REPLAY_BYTES, MAX_REPLAY_CHANGES,
+    MAX_REPLAY_MESSAGES, TOKEN_HORIZON,
 };
 use super::position::Position;
 use super::view::updated_at;
@@ -18,7 +19,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
 use crate::proto;
-use crate::store::{ChangeCursor, Head, Span};
+use crate::store::{self, Block, ChangeCursor, Head, Hidden, Span};
 use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
@@ -73,8 +74,10 @@ pub struct Lacks {
     chats: Vec<Chat>,
     messages: Vec<Missing>,
     changed: Vec<Message>,
+    hidden: Vec<Hidden>,
     receipts: Vec<Member>,
     left: Vec<Member>,
+    blocks: Vec<Block>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +93,10 @@ impl Lacks {
         self.chats.is_empty()
             && self.messages.is_empty()
             && self.changed.is_empty()
+            && self.hidden.is_empty()
             && self.receipts.is_empty()
             && self.left.is_empty()
+            && self.blocks.is_empty()
     }
 }
 
@@ -273,6 +278,29 @@ impl Service {
         Ok(Some(hidden))
     }
 
+    /// Messages of these chats that changed; `None`: too many, or too much.
+    async fn changed_messages(
+        &self,
+        chats: &[ChatId],
+        mut after: ChangeCursor,
+    ) -> store::Result<Option<Vec<Message>>> {
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        loop {
+            let page = self.store.changed_messages(chats, after, CHANGES_PAGE).await?;
+            let full = page.len() >= CHANGES_PAGE as usize;
+            let last = page.last().map(|last| last.cursor);
+            bytes += page.iter().map(|changed| changed.message.size()).sum::<usize>();
+            found.extend(page.into_iter().map(|changed| changed.message));
+            if found.len() > MAX_REPLAY_CHANGES || bytes > MAX_REPLAY_BYTES {
+                return Ok(None);
+            }
+            match last.filter(|_| full) {
+                Some(last) => after = last,
+                None => return Ok(Some(found)),
+            }
+        }
+    }
+
     /// Adds what changed since; `false`: too much.
     async fn changes(
         &self,
@@ -285,11 +313,14 @@ impl Service {
         let ids: Vec<ChatId> = standing.chats.keys().copied().collect();
         let cursor = ChangeCursor { at: since, seq: 0 };
         let small = standing.with_receipts();
-        let (chats, changed, receipts) = tokio::try_join!(
+        let (chats, changed, receipts, blocks, hidden) = tokio::try_join!(
             self.store.changed_chats(&ids, since),
-            self.store.changed_messages(&ids, cursor, limit),
+            self.changed_messages(&ids, cursor),
             self.store.changed_receipts(&small, since, limit),
+            self.store.changed_blocks(user, since),
+            self.store.hidden_since(user, since, limit),
         )?;
+        let Some(changed) = changed else { return Ok(false) };
         lacks.chats = chats;
         lacks.chats.retain(|chat| {
             // Its maker alone knows of a direct chat in which nothing was written.
@@ -301,20 +332,33 @@ impl Service {
             lacks.messages.iter().map(|missing| (missing.chat, missing.after)).collect();
         let visible: HashMap<ChatId, Seq> =
             standing.places.iter().map(|place| (place.chat, place.visible_from)).collect();
-        lacks.changed = changed.into_iter().map(|changed| changed.message).collect();
-        lacks.changed.retain(|message| {
-            replayed.get(&message.chat).is_none_or(|after| message.seq <= *after)
-                && visible.get(&message.chat).is_some_and(|from| message.seq >= *from)
-        });
+        lacks.changed = changed;
+        let is_told = |chat: ChatId, seq: Seq| {
+            replayed.get(&chat).is_none_or(|after| seq <= *after)
+                && visible.get(&chat).is_some_and(|from| seq >= *from)
+        };
+        lacks.changed.retain(|message| is_told(message.chat, message.seq));
+        lacks.hidden = hidden;
+        lacks.hidden.retain(|hidden| is_told(hidden.chat, hidden.seq));
         lacks.receipts = receipts;
+        lacks.blocks = blocks;
         lacks.left = standing
             .left
             .iter()
             .filter(|place| place.left_at.is_some_and(|at| at >= since))
             .cloned()
             .collect();
-        let count =
-            lacks.chats.len() + lacks.changed.len() + lacks.receipts.len() + lacks.left.len();
-        Ok(count <= MAX_REPLAY_CHANGES)
+        let count = lacks.chats.len()
+            + lacks.changed.len()
+            + lacks.hidden.len()
+            + lacks.receipts.len()
+            + lacks.left.len()
+            + lacks.blocks.len();
+        if count > MAX_REPLAY_CHANGES {
+            return Ok(false);
+        }
+        let direct = |chat| standing.chats.get(&chat).is_some_and(|c| c.kind == ChatKind::Direct);
+        self.mask_some(user, &mut lacks.receipts, direct).await?;
+        Ok(true)
     }
 }

@@ -21,6 +21,10 @@ pub enum Purpose<'a> {
     Inbox(&'a str),
     /// A page of the history of a chat.
     History(crate::model::ChatId),
+    /// A page of the users one has blocked.
+    Blocks,
+    /// A page of what was found for this question.
+    Search(&'a [u8]),
     /// Resuming a stream.
     Resume,
 }
@@ -104,6 +108,12 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
         Purpose::History(chat) => {
             mac.update(b"history");
             mac.update(chat.0.as_bytes());
+        }
+        Purpose::Blocks => mac.update(b"blocks"),
+        Purpose::Search(question) => {
+            mac.update(b"search");
+            mac.update(&(question.len() as u64).to_be_bytes());
+            mac.update(question);
         }
         Purpose::Resume => mac.update(b"resume"),
     }

@@ -9,8 +9,9 @@ use super::Service;
 use super::access::chat_id;
 use super::feed::Sent;
 use super::limits::COMPARE_EVERY;
+use super::mentions;
 use super::text;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::metrics::{self, Via};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
@@ -33,6 +34,8 @@ pub struct Draft {
     pub attachment_ids: Vec<String>,
     /// As given; empty: none.
     pub reply_to: String,
+    /// As given.
+    pub mentions: Vec<String>,
 }
 
 /// A send that is on its way into the log. Dropping it undoes nothing.
@@ -70,6 +73,7 @@ impl Service {
         self.rate.check(user)?;
         let chat = chat_id(&draft.chat_id)?;
         text::client_id("client_message_id", &draft.client_message_id)?;
+        let under_way = self.reserves.send_begins();
         let Some(checked) = self.check(user, chat, draft).await? else {
             return Err(Error::chat_not_found());
         };
@@ -97,6 +101,7 @@ impl Service {
         let user = user.clone();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
+            drop(under_way);
             if matches!(appended, Err(AppendError::NotMember)) {
                 // The list this node held was out of date.
                 service.rosters.forget(chat);
@@ -133,8 +138,22 @@ impl Service {
         let (Some(roster), Some(seat)) = (roster, seat) else {
             return self.known(user, chat, draft).await;
         };
+        if self.is_cut(user, &roster).await? {
+            // A repeat of what was stored once is answered as it was then.
+            return self
+                .known(user, chat, draft)
+                .await?
+                .map_or(Err(Error::blocked()), |k| Ok(Some(k)));
+        }
         let text = checked_content(&draft)?;
+        let mentions = mentions::read(&draft.mentions, &text)?;
         let content_hash = self.content_hash(&text, &draft);
+        let roster = match self.with_seats(roster, &mentions).await {
+            Ok(roster) => roster,
+            Err(error) => {
+                return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
+            }
+        };
         let reply_to = match self.reply_target(chat, &draft.reply_to, seat.visible_from).await {
             Ok(target) => target,
             Err(error) => {
@@ -148,8 +167,10 @@ impl Service {
             sender: Some(user.clone()),
             client_message_id: draft.client_message_id,
             content_hash,
+            words: self.words_of(&text),
             text,
             reply_to,
+            mentions,
             note: None,
             member_as_of: roster.as_of,
         })))
@@ -169,6 +190,11 @@ impl Service {
     fn content_hash(&self, text: &str, draft: &Draft) -> [u8; 16] {
         let mut parts = vec![text.as_bytes(), draft.reply_to.as_bytes()];
         parts.extend(draft.attachment_ids.iter().map(String::as_bytes));
+        if !draft.mentions.is_empty() {
+            // What can be no id of an attachment.
+            parts.push(b"@");
+            parts.extend(draft.mentions.iter().map(String::as_bytes));
+        }
         self.sealer.content_hash(&parts)
     }
 
@@ -219,13 +245,4 @@ fn checked_content(draft: &Draft) -> Result<String> {
         _ => return Err(Error::field("type", "the server derives TEXT from this content")),
     }
     text::message_text(&draft.text)
-}
-
-/// A message is not found in a chat the caller is in.
-pub fn message_id(raw: &str) -> Result<MessageId> {
-    if raw.is_empty() {
-        return Err(Error::field("message_id", "must be set"));
-    }
-    MessageId::parse(raw)
-        .ok_or_else(|| Error::new(Reason::MessageNotFound, "no such message in this chat"))
 }

@@ -57,9 +57,23 @@ impl Service {
         session: Option<SessionId>,
     ) -> Result<()> {
         let chat = chat_id(chat)?;
-        self.seated(user, chat).await?;
+        let seated = self.seated(user, chat).await?;
+        let typing = typing && !self.is_cut(user, &seated.roster).await?;
         self.types(chat, user, typing, session);
         Ok(())
+    }
+
+    /// What two write to each other is shown no more, nor that it ends: there is a block.
+    pub(super) fn forget_typing(&self, one: &UserId, other: &UserId) {
+        let of_two = |(chat, user): &Key| {
+            let with = if user == one { other } else { one };
+            (user == one || user == other)
+                && self
+                    .rosters
+                    .at_hand(*chat)
+                    .is_some_and(|roster| roster.other(user) == Some(with))
+        };
+        self.typing.now.lock().retain(|key, _| !of_two(key));
     }
 
     /// A member writes, or has stopped.

@@ -67,12 +67,31 @@ impl Service {
         messages: &[Message],
     ) -> Result<Vec<proto::Message>> {
         let own = messages.iter().any(|message| message.sender.as_ref() == Some(user));
-        let members = if own && chat.member_count as usize <= MAX_RECEIPT_MEMBERS {
-            self.store.members(chat.id).await?
-        } else {
-            Vec::new()
+        let members = async {
+            let mut members = Vec::new();
+            if own && chat.member_count as usize <= MAX_RECEIPT_MEMBERS {
+                members = self.store.members(chat.id).await?;
+            }
+            if chat.kind == ChatKind::Direct {
+                self.mask_pairs(user, &mut members).await?;
+            }
+            Ok(members)
         };
-        Ok(messages.iter().map(|message| show(user, message, &members)).collect())
+        let (members, hidden) = tokio::try_join!(members, self.hidden_of(user, messages))?;
+        Ok(messages.iter().map(|message| show(user, message, &members, &hidden)).collect())
+    }
+
+    /// Where those of these messages stand that the user has deleted for themselves.
+    pub(super) async fn hidden_of(
+        &self,
+        user: &UserId,
+        messages: &[Message],
+    ) -> Result<HashSet<(ChatId, Seq)>> {
+        if messages.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let places: Vec<_> = messages.iter().map(|message| (message.chat, message.seq)).collect();
+        Ok(self.store.hidden(user, &places).await?.into_iter().collect())
     }
 
     /// Chats as their member sees them, in the order given.
@@ -89,8 +108,13 @@ impl Service {
             .collect();
         let heads: Vec<(ChatId, Seq)> =
             rows.iter().filter_map(|row| row.head).map(|head| (head.chat, head.seq)).collect();
-        let (newest, pairs) =
-            tokio::try_join!(self.store.messages(&heads), self.store.pairs(&direct))?;
+        let (newest, mut pairs, hidden) = tokio::try_join!(
+            self.store.messages(&heads),
+            self.store.pairs(&direct),
+            self.store.hidden(user, &heads),
+        )?;
+        self.mask_pairs(user, &mut pairs).await?;
+        let hidden = hidden.into_iter().collect();
         let newest: HashMap<ChatId, Message> =
             newest.into_iter().map(|message| (message.chat, message)).collect();
         let members = self.members_shown(user, &rows, &newest, pairs, listed).await?;
@@ -106,7 +130,7 @@ impl Service {
             chat.muted_until = row.place.muted_until.map(wire::timestamp);
             chat.presence = presence.get(&row.chat.id).copied();
             chat.last_message = newest.get(&row.chat.id).map(|message| {
-                let mut shown = show(user, message, members);
+                let mut shown = show(user, message, members, &hidden);
                 shown.delivered_to.clear();
                 shown.read_by.clear();
                 shown
@@ -214,8 +238,26 @@ pub fn updated_at(chat: &Chat, head: Option<Head>) -> crate::clock::Timestamp {
     head.map_or(chat.id.time(), |head| head.id.time())
 }
 
-fn show(user: &UserId, message: &Message, members: &[Member]) -> proto::Message {
-    let mut shown = wire::message(message);
+/// A message as `user` is shown it, but for its ticks.
+pub(super) fn shown_to(
+    user: &UserId,
+    message: &Message,
+    hidden: &HashSet<(ChatId, Seq)>,
+) -> proto::Message {
+    let mut shown = wire::message_for(message, user);
+    if hidden.contains(&(message.chat, message.seq)) {
+        wire::leave_out(&mut shown);
+    }
+    shown
+}
+
+fn show(
+    user: &UserId,
+    message: &Message,
+    members: &[Member],
+    hidden: &HashSet<(ChatId, Seq)>,
+) -> proto::Message {
+    let mut shown = shown_to(user, message, hidden);
     if message.sender.as_ref() == Some(user) {
         if members.len() <= MAX_RECEIPT_MEMBERS {
             receipts(&mut shown, user, members);

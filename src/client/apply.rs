@@ -34,6 +34,8 @@ pub(super) struct Effects {
     pub(super) typing: Vec<(String, String, bool)>,
     /// Who has come or gone.
     pub(super) presence: Vec<(String, Presence)>,
+    /// Whom the user has blocked, or no more.
+    pub(super) blocks: Vec<(String, bool)>,
 }
 
 /// Whose device merges, into what.
@@ -81,8 +83,11 @@ impl Apply<'_> {
             Of::NotificationCreated(_)
             | Of::UserUpdated(_)
             | Of::ChatSettingsUpdated(_)
-            | Of::MessageHidden(_)
-            | Of::BlockUpdated(_) => Ok(()),
+            | Of::MessageHidden(_) => Ok(()),
+            Of::BlockUpdated(of) => {
+                self.effects.blocks.push((of.user_id, of.blocked));
+                Ok(())
+            }
         }
     }
 

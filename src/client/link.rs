@@ -13,6 +13,7 @@ use super::sign_in::SignIn;
 use super::trouble::Trouble;
 use crate::proto::chat_service_client::ChatServiceClient;
 use crate::proto::connect_request::Command;
+use crate::proto::user_service_client::UserServiceClient;
 use crate::proto::{ConnectRequest, ConnectResponse, Hello};
 
 /// What a call or the opening of a stream may take.
@@ -99,9 +100,9 @@ fn authorized<T>(message: T, token: &str) -> Result<Request<T>, Trouble> {
 }
 
 macro_rules! calls {
-    ($($call:ident: $request:ident => $response:ident,)*) => {
+    ($($service:ident { $($call:ident: $request:ident => $response:ident,)* })*) => {
         impl Calls {
-            $(pub(super) async fn $call(
+            $($(pub(super) async fn $call(
                 &self,
                 request: crate::proto::$request,
             ) -> Result<crate::proto::$response, Trouble> {
@@ -110,7 +111,7 @@ macro_rules! calls {
                     let call = async {
                         let token = self.sign_in.token(again.fresh_token).await?;
                         let request = authorized(request.clone(), &token)?;
-                        let mut client = ChatServiceClient::new(self.channel.clone());
+                        let mut client = $service::new(self.channel.clone());
                         let answer = client.$call(request).await;
                         answer.map_err(|status| Trouble::of_status(&status))
                     };
@@ -123,16 +124,22 @@ macro_rules! calls {
                         Err(trouble) => again.after(trouble).await?,
                     }
                 }
-            })*
+            })*)*
         }
     };
 }
 
 calls! {
-    create_chat: CreateChatRequest => CreateChatResponse,
-    get_chat: GetChatRequest => GetChatResponse,
-    list_chats: ListChatsRequest => ListChatsResponse,
-    list_messages: ListMessagesRequest => ListMessagesResponse,
+    ChatServiceClient {
+        create_chat: CreateChatRequest => CreateChatResponse,
+        get_chat: GetChatRequest => GetChatResponse,
+        list_chats: ListChatsRequest => ListChatsResponse,
+        list_messages: ListMessagesRequest => ListMessagesResponse,
+    }
+    UserServiceClient {
+        block_user: BlockUserRequest => BlockUserResponse,
+        unblock_user: UnblockUserRequest => UnblockUserResponse,
+    }
 }
 
 /// Repeats a call for as long as that may help. All calls here are safe to repeat.

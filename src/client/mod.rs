@@ -129,6 +129,11 @@ impl Client {
         self.order(Order::Typing { place, typing }).await
     }
 
+    /// Blocks a user, or takes that back: told as [`News::Blocked`] once it is done.
+    pub async fn block(&self, user: String, blocked: bool) -> Result<(), Stopped> {
+        self.order(Order::Block { user, blocked }).await
+    }
+
     /// The inbox, as it is held.
     pub async fn inbox(&self) -> Result<Vec<ChatView>, Stopped> {
         self.ask(Order::Inbox).await

@@ -135,6 +135,13 @@ pub enum News {
         /// What is known now.
         presence: Presence,
     },
+    /// The user has blocked someone, or has taken that back.
+    Blocked {
+        /// Whom.
+        user_id: String,
+        /// Now.
+        blocked: bool,
+    },
     /// A place cannot be opened, or an order not carried out: why.
     Refused(String),
 }

@@ -108,10 +108,15 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_RATE_LIMITS", value_name = "ON-OFF", value_enum, default_value = "on")]
     pub rate_limits: Switch,
 
-    /// Messages a user may send in 10 s, through one node; one more is refused with RATE_LIMITED
-    /// and may be repeated.
+    /// Messages a user may send, change or react to in 10 s, through one node; one more is refused
+    /// with RATE_LIMITED and may be repeated.
     #[arg(long, env = "ADDA_MAX_MESSAGES", value_name = "COUNT", default_value = "100")]
     pub max_messages: std::num::NonZeroU32,
+
+    /// Whether messages can be searched. Off: what is stored meanwhile is never found, and storing
+    /// it costs less.
+    #[arg(long, env = "ADDA_SEARCH", value_name = "ON-OFF", value_enum, default_value = "on")]
+    pub search: Switch,
 
     /// Connections of all clients together; one more is closed at once.
     #[arg(long, env = "ADDA_MAX_CONNECTIONS", value_name = "COUNT", default_value = "100000")]
@@ -207,6 +212,10 @@ pub struct TimeArgs {
     /// How long a device may be away and still be told just what it missed, up to 7d.
     #[arg(long, env = "ADDA_RESUME_WINDOW", value_name = "TIME", default_value = "7d", value_parser = time)]
     pub resume_window: Duration,
+
+    /// How long after they were sent messages may be edited, 1s to 366d.
+    #[arg(long, env = "ADDA_EDIT_WINDOW", value_name = "TIME", default_value = "15m", value_parser = time)]
+    pub edit_window: Duration,
 
     /// How long a server that was told to stop may take to be gone.
     #[arg(long, env = "ADDA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]

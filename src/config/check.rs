@@ -22,6 +22,9 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// With 10 s between two looks of other nodes, a crashed node's users are offline in 60 s.
 const LONGEST_LEASE: Duration = Duration::from_secs(50);
 
+/// Whoever wants no end to editing gets a year.
+const LONGEST_EDIT_WINDOW: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// The largest group that the house is built for.
 const MAX_MEMBERS: u32 = 10_000;
 
@@ -66,6 +69,7 @@ impl Config {
             times: times(&args.times)?,
             max_group_members: members(args.max_group_members)?,
             max_messages: (args.rate_limits == Switch::On).then_some(args.max_messages),
+            search: args.search == Switch::On,
             connections: connections(args)?,
             warnings,
         })
@@ -328,6 +332,9 @@ fn times(args: &TimeArgs) -> Checked<Times> {
     if args.drain_timeout > Duration::from_secs(3600) {
         return Err(Refused::new("--drain-timeout", "ADDA_DRAIN_TIMEOUT", "at most 1h"));
     }
+    if !(Duration::from_secs(1)..=LONGEST_EDIT_WINDOW).contains(&args.edit_window) {
+        return Err(Refused::new("--edit-window", "ADDA_EDIT_WINDOW", "1s to 366d"));
+    }
     Ok(Times {
         heartbeat: args.heartbeat,
         heartbeat_timeout: args.heartbeat_timeout,
@@ -336,6 +343,7 @@ fn times(args: &TimeArgs) -> Checked<Times> {
         presence_lease: args.presence_lease,
         presence_grace: args.presence_grace,
         resume_window: args.resume_window,
+        edit_window: args.edit_window,
         drain_timeout: args.drain_timeout,
     })
 }

@@ -59,6 +59,8 @@ pub struct Config {
     pub max_group_members: u32,
     /// Messages a user may send in 10 s; `None`: any number.
     pub max_messages: Option<std::num::NonZeroU32>,
+    /// Whether messages can be searched.
+    pub search: bool,
     /// How many connections there may be.
     pub connections: Connections,
     /// What is right but worth a word in the log.
@@ -126,6 +128,8 @@ pub struct Times {
     pub presence_grace: Duration,
     /// For how long a resume token is good.
     pub resume_window: Duration,
+    /// How long after they were sent messages may be edited.
+    pub edit_window: Duration,
     /// How long a node that leaves waits for those it serves.
     pub drain_timeout: Duration,
 }

@@ -25,6 +25,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(config.store.expose(), "sqlite:adda.db");
     assert_eq!(config.bus.expose(), "memory:");
     assert_eq!(config.max_group_members, 10_000);
+    assert!(config.search);
     assert_eq!(config.tokens.leeway, secs(60));
     assert!(!config.dev && !config.reflection && config.tls.is_none());
     assert!(config.warnings.is_empty());
@@ -36,6 +37,7 @@ fn defaults_are_those_of_the_contract() {
         presence_lease: secs(45),
         presence_grace: secs(5),
         resume_window: secs(7 * 24 * 3600),
+        edit_window: secs(900),
         drain_timeout: secs(20),
     };
     assert_eq!(config.times, times);

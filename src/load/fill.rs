@@ -70,6 +70,8 @@ fn message(chat: ChatId, sender: &UserId, nth: u32) -> NewMessage {
         content_hash: [0; 16],
         text: format!("message {nth} of many, as long as people write: some sixty bytes"),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     }

@@ -1,4 +1,4 @@
-//! Chats, their members, and users.
+//! Chats and their members.
 
 use super::{ChatId, Seq, SeqSet, UserId};
 use crate::clock::Timestamp;
@@ -82,17 +82,4 @@ impl Member {
             left_at: None,
         }
     }
-}
-
-/// What adda knows of a user: learned from tokens and from streams.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// `sub` of the token.
-    pub id: UserId,
-    /// From the claim `name`; empty: not met yet.
-    pub display_name: String,
-    /// From the claim `picture`; empty: none.
-    pub avatar_url: String,
-    /// When a stream in the foreground was last seen to end.
-    pub last_active: Option<Timestamp>,
 }

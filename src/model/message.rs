@@ -87,6 +87,24 @@ pub struct SystemNote {
     pub title: String,
 }
 
+/// A message can have this many kinds of reactions: what fits under it on a screen.
+pub const MAX_REACTION_KINDS: usize = 20;
+
+/// A message can have this many reactions in all: they are read and written whole, some 40 KB.
+pub const MAX_REACTIONS: usize = 1_000;
+
+/// Of those who reacted with one emoji so many are named; the rest is a count.
+pub const MAX_REACTION_NAMES: usize = 50;
+
+/// Who reacted to a message with one emoji.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    /// One emoji.
+    pub emoji: String,
+    /// Who, each once, the first one first; never empty.
+    pub users: Vec<UserId>,
+}
+
 /// One message of a chat, as it is stored. `created_at` is the time of its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -107,6 +125,10 @@ pub struct Message {
     pub text: String,
     /// The message this one answers, and its place.
     pub reply_to: Option<(MessageId, Seq)>,
+    /// Members whom the text speaks to, each once; none once deleted.
+    pub mentions: Vec<UserId>,
+    /// One entry an emoji, the oldest first; none once deleted.
+    pub reactions: Vec<Reaction>,
     /// Set for system notes only.
     pub note: Option<SystemNote>,
     /// When the text was last changed.
@@ -132,6 +154,48 @@ impl Message {
     pub fn counts(&self) -> bool {
         self.deleted_at.is_none()
             && self.note.as_ref().is_none_or(|note| note.kind == NoteKind::Announcement)
+    }
+
+    /// About how many bytes it has.
+    pub fn size(&self) -> usize {
+        let users = self.reactions.iter().flat_map(|of| &of.users).chain(&self.mentions);
+        self.text.len() + users.map(|user| user.as_str().len()).sum::<usize>()
+    }
+
+    /// Whether this user has reacted to it with this emoji.
+    pub fn has_reaction(&self, user: &UserId, emoji: &str) -> bool {
+        self.reactions.iter().any(|of| of.emoji == emoji && of.users.contains(user))
+    }
+
+    /// Whether there is room for one more reaction with this emoji.
+    pub fn has_room(&self, emoji: &str) -> bool {
+        let count: usize = self.reactions.iter().map(|of| of.users.len()).sum();
+        let known = self.reactions.iter().any(|of| of.emoji == emoji);
+        count < MAX_REACTIONS && (known || self.reactions.len() < MAX_REACTION_KINDS)
+    }
+
+    /// Takes one reaction more; false: it is there, or there is no room for it.
+    pub fn react(&mut self, user: &UserId, emoji: &str) -> bool {
+        if self.has_reaction(user, emoji) || !self.has_room(emoji) {
+            return false;
+        }
+        if let Some(of) = self.reactions.iter_mut().find(|of| of.emoji == emoji) {
+            of.users.push(user.clone());
+        } else {
+            let users = vec![user.clone()];
+            self.reactions.push(Reaction { emoji: emoji.to_owned(), users });
+        }
+        true
+    }
+
+    /// Takes one reaction back, and with the last of a kind the kind; false: it is not there.
+    pub fn unreact(&mut self, user: &UserId, emoji: &str) -> bool {
+        let there = self.has_reaction(user, emoji);
+        for of in self.reactions.iter_mut().filter(|of| of.emoji == emoji) {
+            of.users.retain(|other| other != user);
+        }
+        self.reactions.retain(|of| !of.users.is_empty());
+        there
     }
 
     /// Whether it tells of a change of who is in the chat, or of their roles.

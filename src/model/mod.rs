@@ -5,11 +5,16 @@
 mod chat;
 mod ids;
 mod message;
+mod people;
 mod seqs;
 
-pub use chat::{Chat, ChatKind, Member, Role, User};
+pub use chat::{Chat, ChatKind, Member, Role};
 pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
-pub use message::{Message, MessageKind, MessageState, NoteKind, SystemNote};
+pub use message::{
+    MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,
+    NoteKind, Reaction, SystemNote,
+};
+pub use people::{Privacy, Reserve, User};
 pub use seqs::{MAX_RUNS, Run, SeqSet};
 
 /// Place of a message in its chat: 1, 2, 3, … without a hole. 0: before the first.

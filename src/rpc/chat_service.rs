@@ -4,18 +4,17 @@
 use futures_util::StreamExt as _;
 use tonic::{Request, Streaming};
 
+use super::chat_requests::{acknowledgement, anchor, edit, first_command, question};
 use super::door::{Answer, Door, call, missing, not_yet, within};
 use super::generated::chat_service_server::ChatService;
 use crate::chat::access::chat_id;
 use crate::chat::calls::session_id;
 use crate::chat::create::ChatDraft;
-use crate::chat::history::{Anchor, Page};
+use crate::chat::history::Page;
 use crate::chat::hub::SessionCommand;
-use crate::chat::limits::HELLO_WITHIN;
-use crate::chat::receipts::Acknowledgement;
-use crate::error::{Error, Reason, Result};
+use crate::error::Error;
 use crate::model::{ChatKind, DeviceId};
-use crate::proto::{self, connect_request::Command};
+use crate::proto;
 use crate::session::{self, Commands, Frames};
 use crate::wire;
 
@@ -240,35 +239,63 @@ impl ChatService for Door {
         &self,
         request: Request<proto::EditMessageRequest>,
     ) -> Answer<proto::EditMessageResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let message = self.service.edit_message(&caller.user, edit(body)).await?;
+            proto::EditMessageResponse { message: Some(message) }
+        })
     }
 
     async fn delete_message(
         &self,
         request: Request<proto::DeleteMessageRequest>,
     ) -> Answer<proto::DeleteMessageResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let (user, chat, id) = (&caller.user, &body.chat_id, &body.message_id);
+            let message = match body.scope() {
+                proto::DeleteScope::Everyone => {
+                    self.service.delete_for_everyone(user, chat, id).await?
+                }
+                proto::DeleteScope::Me => self.service.delete_for_oneself(user, chat, id).await?,
+                proto::DeleteScope::Unspecified => {
+                    return Err(Error::field("scope", "EVERYONE or ME"));
+                }
+            };
+            proto::DeleteMessageResponse { message: Some(message) }
+        })
     }
 
     async fn add_reaction(
         &self,
         request: Request<proto::AddReactionRequest>,
     ) -> Answer<proto::AddReactionResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let (chat, id) = (&body.chat_id, &body.message_id);
+            let message = self.service.add_reaction(&caller.user, chat, id, &body.emoji).await?;
+            proto::AddReactionResponse { message: Some(message) }
+        })
     }
 
     async fn remove_reaction(
         &self,
         request: Request<proto::RemoveReactionRequest>,
     ) -> Answer<proto::RemoveReactionResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let (chat, id) = (&body.chat_id, &body.message_id);
+            let message = self.service.remove_reaction(&caller.user, chat, id, &body.emoji).await?;
+            proto::RemoveReactionResponse { message: Some(message) }
+        })
     }
 
     async fn search_messages(
         &self,
         request: Request<proto::SearchMessagesRequest>,
     ) -> Answer<proto::SearchMessagesResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let question = question(body)?;
+            let (messages, next_page_token) =
+                self.service.search_messages(&caller.user, question).await?;
+            proto::SearchMessagesResponse { messages, next_page_token }
+        })
     }
 
     async fn list_members(
@@ -325,34 +352,5 @@ impl ChatService for Door {
         request: Request<proto::SetChatSettingsRequest>,
     ) -> Answer<proto::SetChatSettingsResponse> {
         call!(self, request, |_caller, _body| not_yet()?)
-    }
-}
-
-fn acknowledgement(chat_id: String, seqs: Vec<proto::SeqRange>, read: bool) -> Acknowledgement {
-    Acknowledgement { chat_id, seqs, read, session: None, urgent: true }
-}
-
-fn anchor(given: Option<&proto::list_messages_request::Anchor>) -> Result<Option<Anchor>> {
-    use proto::list_messages_request::Anchor as Given;
-    Ok(match given {
-        None => None,
-        Some(Given::BeforeSeq(seq)) => Some(Anchor::Before(*seq)),
-        Some(Given::AfterSeq(seq)) => Some(Anchor::After(*seq)),
-        Some(Given::ChangedSince(at)) => {
-            let at = wire::from_timestamp(at)
-                .ok_or_else(|| Error::field("changed_since", "not a valid time"))?;
-            Some(Anchor::changed_since(at))
-        }
-    })
-}
-
-/// The Hello of a stream, which must come first and soon.
-async fn first_command(commands: &mut Streaming<proto::ConnectRequest>) -> Result<proto::Hello> {
-    let expected = || Error::new(Reason::HelloExpected, "the first command must be Hello");
-    let first = tokio::time::timeout(HELLO_WITHIN, commands.message()).await;
-    let first = first.map_err(|_| Error::new(Reason::TimedOut, "no Hello came"))?;
-    match first.map_err(|status| super::edge::error_of(&status))?.and_then(|r| r.command) {
-        Some(Command::Hello(hello)) => Ok(hello),
-        Some(_) | None => Err(expected()),
     }
 }

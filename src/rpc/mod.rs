@@ -4,6 +4,7 @@
 
 mod admin_service;
 mod attachment_service;
+mod chat_requests;
 mod chat_service;
 pub mod codec;
 mod door;

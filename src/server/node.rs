@@ -76,6 +76,8 @@ impl Node {
         let settings = Settings {
             max_group_members: config.max_group_members,
             max_messages: config.max_messages,
+            edit_window: config.times.edit_window,
+            search: config.search,
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,

@@ -337,5 +337,6 @@ pub fn draft(send: proto::MessageSend) -> Draft {
         text: send.text,
         attachment_ids: send.attachment_ids,
         reply_to: send.reply_to_message_id,
+        mentions: send.mentions,
     }
 }

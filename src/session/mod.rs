@@ -294,6 +294,7 @@ impl Sessions {
                 max_group_members: self.service.settings.max_group_members,
                 max_receipt_members: cap(MAX_RECEIPT_MEMBERS),
                 max_joined_chats: cap(MAX_JOINED_CHATS),
+                edit_window: Some(wire::duration(self.service.settings.edit_window)),
                 ..proto::Limits::default()
             }),
         };

@@ -200,6 +200,7 @@ mod tests {
             text: "text".to_owned(),
             attachment_ids: Vec::new(),
             reply_to: String::new(),
+            mentions: Vec::new(),
         }
     }
 

@@ -129,8 +129,10 @@ impl Session {
             Told::Typing(_) | Told::Presence { .. } if in_background => Ok(()),
             Told::Typing(frame) => self.push(frame.clone(), Weight::Light),
             Told::Presence { user, node, at, frame } => {
-                self.listener.watch(user, node.as_ref(), *at);
-                self.push(frame.clone(), Weight::Light)
+                if self.listener.watch(user, node.as_ref(), *at) {
+                    return self.push(frame.clone(), Weight::Light);
+                }
+                Ok(())
             }
         }
     }

@@ -47,6 +47,8 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
     let settings = Settings {
         max_group_members: 10,
         max_messages: None,
+        edit_window: LONG,
+        search: true,
         resume_window: LONG,
         presence_lease: LONG,
         presence_grace: LONG,
@@ -100,6 +102,7 @@ fn draft(chat: ChatId) -> Draft {
         text: "text".to_owned(),
         attachment_ids: Vec::new(),
         reply_to: String::new(),
+        mentions: Vec::new(),
     }
 }
 

@@ -51,6 +51,8 @@ impl Messages {
             content_hash: [0; 16],
             text: "x".repeat(64),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: None,
             member_as_of: 0,
         }

@@ -128,10 +128,6 @@ impl Store for Measured {
         timed(Operation::Senders, self.0.senders(chat, runs)).await
     }
 
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        timed(Operation::DeleteMessage, self.0.delete_message(chat, id)).await
-    }
-
     async fn changed_messages(
         &self,
         chats: &[ChatId],
@@ -143,6 +139,10 @@ impl Store for Measured {
 
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
         timed(Operation::CreateChat, self.0.create_chat(new)).await
+    }
+
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>> {
+        timed(Operation::FindChat, self.0.find_chat(key, content_hash)).await
     }
 
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {

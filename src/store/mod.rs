@@ -27,7 +27,7 @@ pub use content::Content;
 pub use files::Files;
 pub use groups::Groups;
 pub use measured::Measured;
-pub use people::People;
+pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
 pub use values::*;
 
 /// A chat cannot be counted past this: it means "this many or more".
@@ -101,11 +101,6 @@ pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
     /// sender.
     async fn senders(&self, chat: ChatId, runs: &[Run]) -> Result<Vec<UserId>>;
 
-    /// Deletes a message for everyone: its text goes, its place stays, `revision` rises by one
-    /// and it counts as changed now. `None` if there is none; one that is deleted stays as it
-    /// is.
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>>;
-
     /// Messages of these chats that were edited, deleted or reacted to after `after`, by the
     /// time of change in the store's own clock, then `seq`, at most `limit`. One changed twice is
     /// there once, in its last place. A page does not end between messages of several chats that
@@ -126,6 +121,10 @@ pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
     /// joined at the time of the chat's id and see everything; of a user who is named twice the
     /// first counts. A chat is not there for any other call before it is whole.
     async fn create_chat(&self, new: NewChat) -> Result<Created>;
+
+    /// What [`Self::create_chat`] would find of this key, without making it. `None`: there is no
+    /// such chat, or it is half made.
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>>;
 
     /// These chats, deleted ones left out, in no order.
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>>;

@@ -43,6 +43,11 @@ pub struct NewMessage {
     pub text: String,
     /// A message of the same chat.
     pub reply_to: Option<(MessageId, Seq)>,
+    /// Members whom the text speaks to, each once.
+    pub mentions: Vec<UserId>,
+    /// What it is found by, each once, each of letters, digits and marks; none: no search finds
+    /// it.
+    pub words: Vec<String>,
     /// For a system note.
     pub note: Option<SystemNote>,
     /// The sender was seen to be a member in a list that was read when the chat's newest
@@ -63,6 +68,8 @@ impl NewMessage {
             content_hash: self.content_hash,
             text: self.text.clone(),
             reply_to: self.reply_to,
+            mentions: self.mentions.clone(),
+            reactions: Vec::new(),
             note: self.note.clone(),
             edited_at: None,
             deleted_at: None,
@@ -199,6 +206,62 @@ pub struct ChangedMessage {
     pub message: Message,
     /// For the next page.
     pub cursor: ChangeCursor,
+}
+
+/// What a message is to say from now on.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// Where.
+    pub chat: ChatId,
+    /// Which message.
+    pub id: MessageId,
+    /// Normalised.
+    pub text: String,
+    /// Members whom the text speaks to, each once.
+    pub mentions: Vec<UserId>,
+    /// What it is found by from now on, each once; none: no search finds it.
+    pub words: Vec<String>,
+}
+
+/// A message that a user has deleted for themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Where.
+    pub chat: ChatId,
+    /// Its place.
+    pub seq: Seq,
+    /// Which.
+    pub id: MessageId,
+}
+
+/// What messages are looked for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// In these chats.
+    pub chats: Vec<ChatId>,
+    /// All of these are among the words of the message.
+    pub words: Vec<String>,
+    /// One of its words begins with this.
+    pub prefix: Option<String>,
+    /// Sent by this user.
+    pub sender: Option<UserId>,
+    /// With ids from this on.
+    pub from: MessageId,
+    /// With ids below this.
+    pub until: MessageId,
+    /// Where the page before ended: its `next`.
+    pub after: Option<MessageId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The newest first.
+    pub messages: Vec<Message>,
+    /// How far was looked: the next question's `after`. `None`: there is no more.
+    pub next: Option<MessageId>,
 }
 
 /// Secrets of the deployment: made once, kept in the store, the same for all nodes.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatKind, Member, Message, MessageKind, Role, Run, SeqSet, SystemNote, User,
+    Chat, ChatKind, MAX_REACTION_NAMES, Member, Message, MessageKind, Reaction, Role, Run, SeqSet,
+    SystemNote, User, UserId,
 };
 use crate::proto;
 
@@ -67,8 +68,42 @@ pub fn message(message: &Message) -> proto::Message {
         deleted_at: message.deleted_at.map(timestamp),
         revision: message.revision,
         system_note: message.note.as_ref().map(note),
+        mentions: message.mentions.iter().map(ToString::to_string).collect(),
+        reactions: reactions(message, None),
         ..proto::Message::default()
     }
+}
+
+/// A message without receipts, for this user alone: as answers and replays carry it.
+pub fn message_for(of: &Message, user: &UserId) -> proto::Message {
+    proto::Message { reactions: reactions(of, Some(user)), ..message(of) }
+}
+
+/// Takes out of a message what its reader has deleted for themselves. The place stays.
+pub fn leave_out(message: &mut proto::Message) {
+    message.hidden = true;
+    message.text.clear();
+    message.attachments.clear();
+    message.mentions.clear();
+    message.reactions.clear();
+    message.reply_to_message_id.clear();
+    message.reply_to_seq = 0;
+    message.system_note = None;
+}
+
+/// The reactions to a message, `first` as the first of those who are named.
+pub fn reactions(message: &Message, first: Option<&UserId>) -> Vec<proto::Reaction> {
+    let reaction = |of: &Reaction| {
+        let first = first.filter(|user| of.users.contains(user));
+        let others = of.users.iter().filter(|user| Some(*user) != first);
+        let named = first.into_iter().chain(others).take(MAX_REACTION_NAMES);
+        proto::Reaction {
+            emoji: of.emoji.clone(),
+            user_ids: named.map(ToString::to_string).collect(),
+            count: u32::try_from(of.users.len()).unwrap_or(u32::MAX),
+        }
+    };
+    message.reactions.iter().map(reaction).collect()
 }
 
 fn note(note: &SystemNote) -> proto::SystemNote {
@@ -95,6 +130,16 @@ pub fn chat(chat: &Chat) -> proto::Chat {
         created_at: Some(timestamp(chat.id.time())),
         revision: chat.revision,
         ..proto::Chat::default()
+    }
+}
+
+/// A user as others see them; `None`: adda has not met this one.
+pub fn user(id: &UserId, user: Option<&User>) -> proto::User {
+    proto::User {
+        user_id: id.to_string(),
+        display_name: user.map(|user| user.display_name.clone()).unwrap_or_default(),
+        avatar_url: user.map(|user| user.avatar_url.clone()).unwrap_or_default(),
+        updated_at: user.and_then(|user| user.updated_at).map(timestamp),
     }
 }
 

@@ -273,3 +273,22 @@ fn a_second_run_on_the_same_file_is_refused() {
     let mut other = place.chat("alice", "carol");
     assert_eq!(other.leaves().code(), Some(1));
 }
+
+#[test]
+fn who_is_blocked_cannot_write_until_that_is_taken_back() {
+    let place = Place::new();
+    let (mut alice, mut bob) = (place.chat("alice", "bob"), place.chat("bob", "alice"));
+    alice.types("hello");
+    bob.wait_for(" alice: hello");
+    alice.types("/block");
+    alice.wait_for("bob is blocked");
+    bob.types("are you there?");
+    bob.wait_for("BLOCKED");
+    alice.types("/unblock bob");
+    alice.wait_for("bob is not blocked any more");
+    bob.types("and now?");
+    alice.wait_for(" bob: and now?");
+    assert_eq!(alice.said_by("bob"), ["and now?"]);
+    alice.types("/block alice");
+    alice.wait_for("nobody blocks themselves");
+}

@@ -151,6 +151,10 @@ impl Bus for RedisBus {
         self.shared.peers.lock().hears(node, self.shared.now())
     }
 
+    fn peers(&self) -> Vec<NodeId> {
+        self.shared.peers.lock().others()
+    }
+
     fn is_deaf(&self) -> bool {
         self.shared.peers.lock().is_deaf()
     }

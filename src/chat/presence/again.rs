@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::Service;
 use super::super::hub::{Delivery, Listener};
 use super::super::limits::PRESENCE_WITHIN;
-use super::{last_seen, online, told};
+use super::{Turn, last_seen, online};
 use crate::error::Result;
 use crate::model::{ChatId, UserId};
 use crate::store;
@@ -77,12 +77,12 @@ impl Service {
         // Who was wrongly told to be gone since they came would stay so, were they told to be
         // there since then: the later time wins.
         let now = self.clock.now();
-        for (user, places) in users.iter().zip(self.places_of(&users).await) {
-            if let Some((_, node)) = online(&places) {
-                listener.tell(&told(user, Some(node), now));
-            }
-        }
-        Ok(())
+        let places = self.places_of(&users).await;
+        let turns = users.into_iter().zip(places).filter_map(|(user, places)| {
+            let (_, node) = online(&places)?;
+            Some(Turn { user, node: Some(node), at: now })
+        });
+        Ok(self.tell_turns(listener, turns.collect()).await?)
     }
 
     /// Tells a session which of those whom it holds for online are not.
@@ -93,14 +93,13 @@ impl Service {
         // Where the bus is away nothing is known, and nothing told.
         let Ok(Ok(places)) = found else { return Ok(()) };
         let users = self.users_by_id(&ids).await?;
-        for ((user, _, since), places) in watched.iter().zip(places) {
-            if online(&places).is_none() {
-                let noted = users.get(user).and_then(|user| user.last_active);
-                // What was noted before they came is not of their going.
-                let last = noted.max(last_seen(&places)).filter(|last| last >= since);
-                listener.tell(&told(user, None, last.unwrap_or_else(|| self.clock.now())));
-            }
-        }
-        Ok(())
+        let gone = watched.into_iter().zip(places).filter(|(_, places)| online(places).is_none());
+        let turns = gone.map(|((user, _, since), places)| {
+            let noted = users.get(&user).and_then(|user| user.last_active);
+            // What was noted before they came is not of their going.
+            let last = noted.max(last_seen(&places)).filter(|last| *last >= since);
+            Turn { user, node: None, at: last.unwrap_or_else(|| self.clock.now()) }
+        });
+        self.tell_turns(listener, turns.collect()).await
     }
 }

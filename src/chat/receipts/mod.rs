@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::Service;
 use super::access::chat_id;
 use super::limits::{MAX_RUNS, RECEIPT_QUEUE};
-use super::send::message_id;
 use crate::error::{Error, Reason, Result};
 use crate::model::{ChatId, Run, Seq, SeqSet, SessionId, UserId};
 use crate::proto;
@@ -138,11 +137,7 @@ impl Service {
         chat: &str,
         message: &str,
     ) -> Result<proto::ReadOutcome> {
-        let chat_key = chat_id(chat)?;
-        let admitted = self.admitted(user, chat_key).await?;
-        let found = self.store.message(chat_key, message_id(message)?).await?;
-        let visible = found.filter(|message| message.seq >= admitted.member.visible_from);
-        let message = visible.ok_or_else(Error::message_not_found)?;
+        let message = self.visible(user, chat, message).await?.message;
         let own = message.sender.as_ref() == Some(user);
         let last = if own { 0 } else { message.seq };
         self.mark_read(user, chat, message.seq.min(last), last).await

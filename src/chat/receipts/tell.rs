@@ -27,6 +27,14 @@ pub(super) struct Written {
     pub(super) left: Option<Left>,
 }
 
+/// Who hears of receipts.
+#[derive(Default)]
+struct Audience {
+    senders: Vec<UserId>,
+    /// Also of what was read; else of what was received alone.
+    of_reads: bool,
+}
+
 impl Service {
     pub(super) async fn tell_of_receipts(self: &Arc<Self>, of: Written) {
         use proto::event::Event;
@@ -44,8 +52,10 @@ impl Service {
         if of.large {
             return;
         }
-        if !of.new_read.is_empty() {
-            let senders = self.senders_of(&of, &of.new_read).await;
+        let mut read = SeqSet::default();
+        let to = self.audience_of(&of, &of.new_read).await;
+        if !of.new_read.is_empty() && to.of_reads {
+            read.extend(of.new_read.iter().copied());
             let event = proto::MessageRead {
                 chat_id: chat_id.clone(),
                 user_id: user_id.clone(),
@@ -53,44 +63,49 @@ impl Service {
                 unread_count: None,
                 last_seq: None,
             };
-            self.tell_users(&senders, Event::MessageRead(event)).await;
+            self.tell_users(&to.senders, Event::MessageRead(event)).await;
         }
-        // What was read at once is told by MessageRead alone.
-        let read = SeqSet::from_parts(0, of.new_read.iter().copied());
+        // What was read at once is told by MessageRead alone, where that may be told.
         let only = SeqSet::from_parts(0, of.new_delivered.iter().copied()).minus(&read);
         if !only.is_empty() {
-            let senders = self.senders_of(&of, &only).await;
+            let to = self.audience_of(&of, &only).await;
             let seqs = wire::ranges(&only);
             let event = proto::MessageDelivered { chat_id, user_id, seqs };
-            self.tell_users(&senders, Event::MessageDelivered(event)).await;
+            self.tell_users(&to.senders, Event::MessageDelivered(event)).await;
         }
     }
 
     /// Whom receipts for these messages concern, as soon as the store says so.
-    async fn senders_of(&self, of: &Written, runs: &[Run]) -> Vec<UserId> {
+    async fn audience_of(&self, of: &Written, runs: &[Run]) -> Audience {
+        if runs.is_empty() {
+            return Audience::default();
+        }
         let began = Instant::now();
         loop {
-            match self.find_senders(of, runs).await {
-                Ok(senders) => return senders,
+            match self.find_audience(of, runs).await {
+                Ok(audience) => return audience,
                 Err(error) if began.elapsed() < TELL_WITHIN => {
                     tracing::debug!(%error, "receipts are told later");
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "receipts are not told: the store cannot be read");
-                    return Vec::new();
+                    return Audience::default();
                 }
             }
         }
     }
 
-    async fn find_senders(&self, of: &Written, runs: &[Run]) -> store::Result<Vec<UserId>> {
-        let Some(roster) = self.rosters.get(of.chat).await? else { return Ok(Vec::new()) };
+    async fn find_audience(&self, of: &Written, runs: &[Run]) -> store::Result<Audience> {
+        let Some(roster) = self.rosters.get(of.chat).await? else { return Ok(Audience::default()) };
         if roster.chat.kind == ChatKind::Direct {
-            return Ok(roster.other(&of.user).cloned().into_iter().collect());
+            let Some(other) = roster.other(&of.user) else { return Ok(Audience::default()) };
+            let between = self.between_two(&of.user, other).await?;
+            let senders = Some(other.clone()).filter(|_| !between.blocked).into_iter().collect();
+            return Ok(Audience { senders, of_reads: !between.hides_reads });
         }
         let mut senders = self.store.senders(of.chat, runs).await?;
         senders.retain(|sender| *sender != of.user && roster.seat(sender).is_some());
-        Ok(senders)
+        Ok(Audience { senders, of_reads: true })
     }
 }

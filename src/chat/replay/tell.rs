@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
+use crate::chat::block::block_updated;
+use crate::chat::delete::{deleted_event, hidden_event};
 use crate::chat::feed::frame_of;
+use crate::chat::view::shown_to;
 use crate::error::{Error, Result};
-use crate::model::{Chat, ChatId, Member, Message, SeqSet, UserId};
+use crate::model::{Chat, ChatId, Member, Message, Seq, SeqSet, UserId};
 use crate::proto;
 use crate::store::Span;
 use crate::wire::{self, Told};
@@ -38,15 +41,23 @@ impl Service {
             tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
         }
         for missing in lacks.messages {
-            self.replay_messages(missing, &introduced, to).await?;
+            self.replay_messages(user, missing, &introduced, to).await?;
         }
+        let hidden = self.hidden_of(user, &lacks.changed).await.map_err(Some)?;
         for message in &lacks.changed {
-            tell(to, Told::Change(wire::event_frame(change_event(message)))).await?;
+            let event = change_event(user, message, &hidden);
+            tell(to, Told::Change(wire::event_frame(event))).await?;
+        }
+        for hidden in lacks.hidden {
+            tell(to, Told::Change(wire::event_frame(hidden_event(hidden)))).await?;
         }
         for member in &lacks.receipts {
             for event in self.receipt_events(user, member).await.map_err(Some)? {
                 tell(to, Told::Change(wire::event_frame(event))).await?;
             }
+        }
+        for block in &lacks.blocks {
+            tell(to, Told::Change(wire::event_frame(block_updated(block)))).await?;
         }
         let left: Vec<ChatId> = lacks.left.iter().map(|place| place.chat).collect();
         let revisions = self.store.chats(&left).await.map_err(some)?;
@@ -58,6 +69,7 @@ impl Service {
 
     async fn replay_messages(
         &self,
+        user: &UserId,
         missing: Missing,
         introduced: &HashSet<ChatId>,
         to: &Pieces,
@@ -77,9 +89,10 @@ impl Service {
             if page.is_empty() {
                 return Ok(());
             }
+            let hidden = self.hidden_of(user, &page).await.map_err(Some)?;
             for message in page {
                 after = message.seq;
-                let frame = frame_of(wire::message(&message));
+                let frame = frame_of(shown_to(user, &message, &hidden));
                 let (chat, seq, id) = (message.chat, message.seq, message.id);
                 tell(to, Told::Message { chat, seq, id, frame }).await?;
             }
@@ -87,8 +100,8 @@ impl Service {
         Ok(())
     }
 
-    /// A member's receipts as they stand.
-    async fn receipt_events(
+    /// A member's receipts as they stand, as far as `user` may see them.
+    pub(in crate::chat) async fn receipt_events(
         &self,
         user: &UserId,
         member: &Member,
@@ -121,20 +134,17 @@ async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
     to.send(Ok(told)).await.map_err(|_| None)
 }
 
-fn change_event(message: &Message) -> proto::event::Event {
-    match message.deleted_at {
-        Some(at) => proto::event::Event::MessageDeleted(proto::MessageDeleted {
-            chat_id: message.chat.to_string(),
-            message_id: message.id.to_string(),
-            seq: message.seq,
-            deleted_at: Some(wire::timestamp(at)),
-            revision: message.revision,
-            sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
-        }),
-        None => proto::event::Event::MessageEdited(proto::MessageEdited {
-            message: Some(wire::message(message)),
-        }),
+/// What has become of a message: that it is gone, or all of it as it is.
+fn change_event(
+    user: &UserId,
+    message: &Message,
+    hidden: &HashSet<(ChatId, Seq)>,
+) -> proto::event::Event {
+    if message.deleted_at.is_some() {
+        return deleted_event(message);
     }
+    let message = Some(shown_to(user, message, hidden));
+    proto::event::Event::MessageEdited(proto::MessageEdited { message })
 }
 
 fn removed_event(chat: &Chat) -> proto::event::Event {

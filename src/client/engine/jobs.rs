@@ -34,6 +34,7 @@ pub(super) enum Job {
     Chat { chat: String, came: Came<proto::GetChatResponse> },
     Chats { came: Came<proto::ListChatsResponse> },
     Page { chat: String, why: Why, came: Came<proto::ListMessagesResponse> },
+    Block { user: String, came: Came<()> },
     Token(Came<String>),
 }
 
@@ -90,6 +91,23 @@ impl Engine {
         let sign_in = self.link.sign_in.clone();
         let Line::Up(live) = &mut self.line else { return };
         live.start(async move { Job::Token(sign_in.token(true).await) });
+    }
+
+    /// Asks that a user be blocked, or no more. That it was done is told by an event.
+    pub(super) fn block(&mut self, user: String, blocked: bool) {
+        let Line::Up(live) = &mut self.line else {
+            return self.tell(News::Refused(format!("{user}: the server is away")));
+        };
+        let calls = live.calls.clone();
+        live.start(async move {
+            let user_id = user.clone();
+            let came = if blocked {
+                calls.block_user(proto::BlockUserRequest { user_id }).await.map(drop)
+            } else {
+                calls.unblock_user(proto::UnblockUserRequest { user_id }).await.map(drop)
+            };
+            Job::Block { user, came }
+        });
     }
 
     fn page(&mut self, chat: &str, why: Why, request: ListMessagesRequest) {
@@ -189,6 +207,11 @@ impl Engine {
                 live.token_due = Some(tokio::time::Instant::now() + pause);
                 Ok(())
             }
+            Job::Block { user, came: Err(Trouble::Over(why)) } => {
+                self.tell(News::Refused(format!("{user}: {why}")));
+                Ok(())
+            }
+            Job::Block { .. } => Ok(()),
             Job::Chats { came: Err(trouble) } => {
                 self.cut(trouble);
                 Ok(())

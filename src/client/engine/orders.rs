@@ -24,6 +24,7 @@ pub(in crate::client) enum Order {
     Typing { place: Place, typing: bool },
     Inbox(oneshot::Sender<Vec<ChatView>>),
     History { place: Place, count: u32, answer: oneshot::Sender<Vec<Shown>> },
+    Block { user: String, blocked: bool },
     Waiting(oneshot::Sender<usize>),
     Leave { patience: Duration, answer: oneshot::Sender<usize> },
 }
@@ -51,6 +52,7 @@ impl Engine {
                 drop(answer.send(views.collect::<Result<_, End>>()?));
             }
             Order::History { place, count, answer } => self.history(place, count, answer)?,
+            Order::Block { user, blocked } => self.block(user, blocked),
             Order::Waiting(answer) => drop(answer.send(outbox::count(self.disk.db())?)),
             Order::Leave { patience, answer } => {
                 let until = Instant::now() + patience;

@@ -28,6 +28,9 @@ impl Engine {
         for (user, presence) in effects.presence {
             self.heard_presence(user, presence);
         }
+        for (user_id, blocked) in effects.blocks {
+            self.tell(News::Blocked { user_id, blocked });
+        }
         for chat in &effects.renewed {
             self.renewed(chat)?;
         }

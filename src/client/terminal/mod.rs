@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::{Client, Link, News, Options, Place, Shown, StartError, Stopped};
 use crate::clock::Clock;
 
+mod commands;
 mod input;
 mod paper;
 mod screen;

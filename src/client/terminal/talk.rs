@@ -7,18 +7,11 @@ use super::{Client, Link, News, Place, Shown, Stopped, messages};
 use crate::client::{ChatView, Presence, Progress};
 use crate::clock::Clock;
 
-const HELP: &str = "A line you type is sent; it waits in the outbox while the server is away.
-  /history [N]  the last N messages, 50 without a number
-  /chats        all chats
-  /who          who is in this chat, and who is online
-  /quit         leaves; so does Ctrl-D
-Ticks: … waits, ✓ sent, ✓✓ delivered, and in blue or with (seen) when read.";
-
 /// The chat, without the way to the engine: what it looks like.
 pub(super) struct View {
-    screen: Screen,
+    pub(super) screen: Screen,
     clock: Arc<dyn Clock>,
-    place: Place,
+    pub(super) place: Place,
     chat: Option<ChatView>,
     presence: Option<Presence>,
     link: Option<Link>,
@@ -29,8 +22,8 @@ pub(super) struct View {
 
 /// The chat, and whom to tell.
 pub(super) struct Talk {
-    client: Client,
-    view: View,
+    pub(super) client: Client,
+    pub(super) view: View,
 }
 
 impl Talk {
@@ -89,31 +82,6 @@ impl Talk {
         Ok(true)
     }
 
-    async fn command(&mut self, command: &str) -> Result<bool, Stopped> {
-        let (name, rest) = command.split_once(' ').unwrap_or((command, ""));
-        match name {
-            "quit" | "q" => return Ok(false),
-            "help" => self.view.screen.aside(HELP),
-            "chats" => {
-                let chats = self.client.inbox().await?;
-                self.view.show_chats(&chats);
-            }
-            "history" => {
-                let count = rest.trim().parse().unwrap_or(50);
-                let place = self.view.place.clone();
-                let shown = self.client.history(place, count).await?;
-                let seen = self.view.show_history(shown);
-                self.seen(seen).await?;
-            }
-            "who" => {
-                let chats = self.client.inbox().await?;
-                self.view.show_who(&chats);
-            }
-            _ => self.view.screen.aside(&format!("/{name} is no command; /help lists them")),
-        }
-        Ok(true)
-    }
-
     /// The user writes, or has stopped.
     pub(super) async fn typing(&mut self, typing: bool) -> Result<(), Stopped> {
         self.client.typing(self.view.place.clone(), typing).await
@@ -123,7 +91,7 @@ impl Talk {
         self.view.screen.resized(columns, rows);
     }
 
-    async fn seen(&mut self, seqs: Vec<u32>) -> Result<(), Stopped> {
+    pub(super) async fn seen(&mut self, seqs: Vec<u32>) -> Result<(), Stopped> {
         let Some(chat) = self.view.chat_id() else { return Ok(()) };
         if seqs.is_empty() {
             return Ok(());
@@ -228,10 +196,22 @@ impl View {
                     self.take_presence(&user_id, presence);
                 }
             }
+            News::Blocked { user_id, blocked } => {
+                let now = if blocked { "is blocked" } else { "is not blocked any more" };
+                self.screen.aside(&format!("{user_id} {now}"));
+            }
             News::Refused(why) => self.screen.aside(&why),
             News::Left(_) | News::Typing { .. } => {}
         }
         Vec::new()
+    }
+
+    /// The other one, where there is just one.
+    pub(super) fn peer(&self) -> Option<&str> {
+        match &self.place {
+            Place::Peer(peer) => Some(peer),
+            Place::Chat(_) => self.chat.as_ref().and_then(|chat| chat.peer.as_deref()),
+        }
     }
 
     fn is_peer(&self, chat: &ChatView) -> bool {
@@ -356,7 +336,7 @@ impl View {
         self.screen.status(text);
     }
 
-    fn show_chats(&mut self, chats: &[ChatView]) {
+    pub(super) fn show_chats(&mut self, chats: &[ChatView]) {
         if chats.is_empty() {
             self.screen.aside("no chats yet");
         }
@@ -366,7 +346,7 @@ impl View {
         }
     }
 
-    fn show_history(&mut self, shown: Vec<Shown>) -> Vec<u32> {
+    pub(super) fn show_history(&mut self, shown: Vec<Shown>) -> Vec<u32> {
         if shown.is_empty() {
             self.screen.aside("nothing was said here yet");
         }
@@ -378,7 +358,7 @@ impl View {
         seen
     }
 
-    fn show_who(&mut self, chats: &[ChatView]) {
+    pub(super) fn show_who(&mut self, chats: &[ChatView]) {
         let here = self.chat_id();
         let now = chats.iter().find(|chat| Some(&chat.chat_id) == here.as_ref());
         let Some(chat) = now.or(self.chat.as_ref()) else { return };

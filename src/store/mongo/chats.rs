@@ -33,7 +33,7 @@ const PLACES_A_COMMAND: usize = 200;
 const COMMANDS_AT_ONCE: usize = 4;
 
 /// How long a former member's place is told.
-const FORMER: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const FORMER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl MongoStore {
     pub(super) async fn make_chat(&self, new: NewChat) -> Result<Created> {
@@ -86,19 +86,37 @@ impl Db {
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(failure(&error)),
         }
+        let claimed = self.claimed(key, new.content_hash).await?;
+        claimed.ok_or_else(|| broken("a key is neither there nor absent"))
+    }
+
+    /// Whose this key is, if it is anybody's.
+    async fn claimed(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Claim>> {
         let first = round(self.chat_keys.find_one(doc! { "_id": key })).await?;
-        let first = first.ok_or_else(|| broken("a key is neither there nor absent"))?;
+        let Some(first) = first else { return Ok(None) };
         match (first.get("chat_id"), first.get("content_hash")) {
             (Some(Bson::Binary(_)), Some(Bson::Binary(hash)))
-                if bytes::<16>(hash)? != new.content_hash =>
+                if bytes::<16>(hash)? != content_hash =>
             {
-                Ok(Claim::OtherContent)
+                Ok(Some(Claim::OtherContent))
             }
             (Some(Bson::Binary(id)), Some(_)) => {
                 let id = id.to_uuid().map_err(|_| broken("a chat's id cannot be read"))?;
-                Ok(Claim::Of(ChatId(plain(id))))
+                Ok(Some(Claim::Of(ChatId(plain(id)))))
             }
             _ => Err(broken("a key cannot be read")),
+        }
+    }
+
+    pub(super) async fn find_chat(
+        &self,
+        key: &str,
+        content_hash: [u8; 16],
+    ) -> Result<Option<Created>> {
+        match self.claimed(key, content_hash).await? {
+            Some(Claim::Of(id)) => Ok(self.chat(id).await?.map(found)),
+            Some(Claim::OtherContent) => Ok(Some(Created::Reused)),
+            None => Ok(None),
         }
     }
 
@@ -212,7 +230,7 @@ impl Db {
         let find = found
             .find(filter)
             .projection(doc! { "_id": 0, "chat_id": 1 })
-            .hint(Hint::Keys(doc! { "user_id": 1, "left_at": 1, "chat_id": 1 }));
+            .hint(Hint::Keys(by_user()));
         let chat = |doc: Document| match doc.get("chat_id") {
             Some(Bson::Binary(id)) => id.to_uuid().ok().map(|id| ChatId(plain(id))),
             _ => None,
@@ -281,6 +299,11 @@ impl Db {
         };
         all(self.members.find(filter).hint(by_member())).await
     }
+}
+
+/// The index of a user's places.
+pub(super) fn by_user() -> Document {
+    doc! { "user_id": 1, "left_at": 1, "chat_id": 1 }
 }
 
 fn by_member() -> Hint {

@@ -11,7 +11,7 @@ use super::super::{NewMessage, Result};
 use super::failure::broken;
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role, Run, Seq, SeqSet,
+    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
     SystemNote, User, UserId,
 };
 
@@ -29,6 +29,13 @@ pub(super) struct MessageDoc {
     text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<ReplyDoc>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reactions: Vec<ReactionDoc>,
+    /// Written, and never read: see [`Db::find`](super::schema::Db::find).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    words: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<NoteDoc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +52,12 @@ pub(super) struct MessageDoc {
 struct ReplyDoc {
     id: Uuid,
     seq: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ReactionDoc {
+    emoji: String,
+    users: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,6 +81,9 @@ impl MessageDoc {
             content_hash: binary(&new.content_hash),
             text: new.text.clone(),
             reply_to: new.reply_to.map(|(id, seq)| ReplyDoc { id: uuid(id.0), seq: seq.into() }),
+            mentions: new.mentions.iter().map(ToString::to_string).collect(),
+            reactions: Vec::new(),
+            words: new.words.clone(),
             note: new.note.as_ref().map(NoteDoc::new),
             edited_at: None,
             deleted_at: None,
@@ -89,11 +105,20 @@ impl MessageDoc {
                 Some(reply) => Some((MessageId(plain(reply.id)), number(reply.seq)?)),
                 None => None,
             },
+            mentions: self.mentions.iter().map(|user| UserId::new(user)).collect(),
+            reactions: self.reactions.into_iter().map(ReactionDoc::reaction).collect(),
             note: self.note.map(NoteDoc::note).transpose()?,
             edited_at: self.edited_at.map(time),
             deleted_at: self.deleted_at.map(time),
             revision: number(self.revision)?,
         })
+    }
+}
+
+impl ReactionDoc {
+    fn reaction(self) -> Reaction {
+        let users = self.users.iter().map(|user| UserId::new(user)).collect();
+        Reaction { emoji: self.emoji, users }
     }
 }
 
@@ -267,6 +292,7 @@ impl UserDoc {
             id: UserId::new(&self.id),
             display_name: self.display_name,
             avatar_url: self.avatar_url,
+            updated_at: self.issued_at.map(time),
             last_active: self.last_active.map(time),
         }
     }

@@ -1,10 +1,9 @@
-//! Reading the log, and deleting from it.
+//! Reading the log.
 
 use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::ReturnDocument;
 
 use super::super::{
     COUNT_CAP, ChangeCursor, ChangedMessage, Head, Result, Span, UnreadQuery, WrittenBy,
@@ -48,7 +47,7 @@ impl Db {
             "sender_id": sender.as_str(),
             "client_message_id": client_message_id,
         };
-        round(self.messages.find_one(filter)).await?.map(MessageDoc::message).transpose()
+        self.find_one(filter).await?.map(MessageDoc::message).transpose()
     }
 
     pub(super) async fn heads(&self, chats: &[ChatId]) -> Result<Vec<Head>> {
@@ -83,7 +82,7 @@ impl Db {
             Span::After(seq) => (doc! { "$gte": from.max(i64::from(seq) + 1) }, 1),
         };
         let filter = doc! { "chat_id": uuid(chat.0), "seq": range };
-        let find = self.messages.find(filter).sort(doc! { "seq": order }).limit(limit.into());
+        let find = self.find(filter).sort(doc! { "seq": order }).limit(limit.into());
         messages(all(find).await?)
     }
 
@@ -104,14 +103,14 @@ impl Db {
         let mut found = Vec::new();
         // mongod plans each arm by itself: many cost more than several commands.
         for arms in arms.chunks(100) {
-            found.extend(all(self.messages.find(doc! { "$or": arms })).await?);
+            found.extend(all(self.find(doc! { "$or": arms })).await?);
         }
         Ok(found)
     }
 
     pub(super) async fn message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
         let filter = doc! { "_id": uuid(id.0), "chat_id": uuid(chat.0) };
-        round(self.messages.find_one(filter)).await?.map(MessageDoc::message).transpose()
+        self.find_one(filter).await?.map(MessageDoc::message).transpose()
     }
 
     pub(super) async fn log(&self, after: MessageId, limit: u32) -> Result<Vec<Message>> {
@@ -119,7 +118,7 @@ impl Db {
             return Ok(Vec::new());
         }
         let filter = doc! { "_id": { "$gt": uuid(after.0) } };
-        let find = self.messages.find(filter).sort(doc! { "_id": 1 }).limit(limit.into());
+        let find = self.find(filter).sort(doc! { "_id": 1 }).limit(limit.into());
         messages(all(find).await?)
     }
 
@@ -151,27 +150,6 @@ impl Db {
         found.iter().map(|doc| user(doc).ok_or_else(|| broken("a sender cannot be read"))).collect()
     }
 
-    pub(super) async fn delete_message(
-        &self,
-        chat: ChatId,
-        id: MessageId,
-    ) -> Result<Option<Message>> {
-        let filter = doc! { "_id": uuid(id.0), "chat_id": uuid(chat.0), "deleted_at": null };
-        let change = vec![doc! { "$set": {
-            "text": "",
-            "deleted_at": "$$NOW",
-            "changed_at": "$$NOW",
-            "revision": { "$add": ["$revision", 1_i64] },
-        } }];
-        let update = self.messages.find_one_and_update(filter, change);
-        match round(update.return_document(ReturnDocument::After)).await? {
-            Some(deleted) => deleted.message().map(Some),
-            // Nothing there, or deleted before; that write, too, is majority-committed now, for
-            // one that changes nothing waits for what it saw.
-            None => self.message(chat, id).await,
-        }
-    }
-
     pub(super) async fn changed_messages(
         &self,
         chats: &[ChatId],
@@ -188,7 +166,7 @@ impl Db {
             "$or": [{ "changed_at": { "$gt": at } }, { "seq": { "$gt": i64::from(after.seq) } }],
         };
         let order = doc! { "changed_at": 1, "seq": 1, "chat_id": 1 };
-        let find = self.messages.find(filter).sort(order).limit(limit.into());
+        let find = self.find(filter).sort(order).limit(limit.into());
         let found: Result<Vec<_>> = all(find).await?.into_iter().map(changed).collect();
         let mut found = found?;
         if let Some(last) = found.get(limit as usize - 1).map(|last| last.cursor) {
@@ -199,7 +177,7 @@ impl Db {
                 "changed_at": date(last.at),
                 "seq": i64::from(last.seq),
             };
-            for doc in all(self.messages.find(place)).await? {
+            for doc in all(self.find(place)).await? {
                 found.push(changed(doc)?);
             }
         }

@@ -5,8 +5,9 @@
 //! | `schema` | the connection, the collections, their indexes |
 //! | `docs` | documents, to and from the words of the house |
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
-//! | `log` | reading messages, and deleting them |
-//! | `chats`, `receipts`, `users` | the rest |
+//! | `log` | reading messages |
+//! | `content`, `search` | what they become; finding them |
+//! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
 //! What it keeps true: everything is written with `w: majority, j: true` and read with majority
@@ -28,6 +29,7 @@ mod queue;
 mod reads;
 mod receipts;
 mod schema;
+mod search;
 mod users;
 mod write;
 
@@ -145,10 +147,6 @@ impl Store for MongoStore {
         self.db()?.senders(chat, runs).await
     }
 
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        self.db()?.delete_message(chat, id).await
-    }
-
     async fn changed_messages(
         &self,
         chats: &[ChatId],
@@ -160,6 +158,10 @@ impl Store for MongoStore {
 
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
         self.make_chat(new).await
+    }
+
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>> {
+        self.db()?.find_chat(key, content_hash).await
     }
 
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
-use super::super::{Head, Result, WrittenBy};
+use super::super::{Block, Head, Result, WrittenBy};
 use super::gather::Gather;
 use super::schema::Db;
 use crate::clock::Clock;
-use crate::model::{Chat, ChatId, Member, User, UserId};
+use crate::model::{Chat, ChatId, Member, Reserve, User, UserId};
 use crate::vital::Vital;
 
 /// Facts of the sort "has written there" that are remembered: they stay true.
@@ -24,6 +24,9 @@ pub(super) struct Reads {
     pub(super) members: Gather<ChatId, Member>,
     /// By user.
     pub(super) memberships: Gather<UserId, Member>,
+    pub(super) reserves: Gather<UserId, Reserve>,
+    /// By who made them.
+    pub(super) blocks: Gather<UserId, (UserId, Block)>,
     written: Cache<(ChatId, WrittenBy), ()>,
     db: Db,
 }
@@ -32,6 +35,7 @@ impl Reads {
     pub(super) fn start(db: &Db, clock: &Arc<dyn Clock>, vital: &Vital) -> Self {
         let own = || db.clone();
         let (heads, chats, users, members, memberships) = (own(), own(), own(), own(), own());
+        let (reserves, blocks) = (own(), own());
         let clock = Arc::clone(clock);
         Self {
             heads: Gather::start(
@@ -77,6 +81,24 @@ impl Reads {
                 move |keys| {
                     let (db, now) = (memberships.clone(), clock.now());
                     async move { db.memberships(&keys, now).await }
+                },
+            ),
+            reserves: Gather::start(
+                vital,
+                "what users keep from others",
+                |reserve| reserve.user.clone(),
+                move |keys| {
+                    let db = reserves.clone();
+                    async move { db.reserves_of(&keys).await }
+                },
+            ),
+            blocks: Gather::start(
+                vital,
+                "blocks of users",
+                |(user, _)| user.clone(),
+                move |keys| {
+                    let db = blocks.clone();
+                    async move { db.blocks_of(&keys).await }
                 },
             ),
             written: Cache::new(WRITERS),

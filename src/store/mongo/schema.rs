@@ -13,8 +13,10 @@ use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
 use super::super::{Result, StoreError};
+use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
+use super::people::ReserveDoc;
 
 /// How long making all indexes may take when the store opens.
 const INDEXES: Duration = Duration::from_secs(300);
@@ -34,6 +36,8 @@ pub(super) struct Db {
     pub(super) database: Database,
     /// The log. `_id`: the message's; unique (`chat_id`, `seq`).
     pub(super) messages: Collection<MessageDoc>,
+    /// What users have deleted for themselves. Unique (`user_id`, `chat_id`, `seq`).
+    pub(super) hidden: Collection<HiddenDoc>,
     /// A chat exists once it is here, and is no more once it has `deleted_at`.
     pub(super) chats: Collection<ChatDoc>,
     /// What makes a chat one: claimed before anything else of it is written.
@@ -42,6 +46,8 @@ pub(super) struct Db {
     pub(super) members: Collection<MemberDoc>,
     /// By user id.
     pub(super) users: Collection<UserDoc>,
+    /// By user id: what each keeps from others.
+    pub(super) reserves: Collection<ReserveDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
 }
@@ -77,10 +83,12 @@ impl Db {
         let database = client.database(&name);
         let db = Self {
             messages: database.collection("messages"),
+            hidden: database.collection("hidden"),
             chats: database.collection("chats"),
             chat_keys: database.collection("chat_keys"),
             members: database.collection("members"),
             users: database.collection("users"),
+            reserves: database.collection("reserves"),
             keys: database.collection("keys"),
             database,
             client,
@@ -95,12 +103,20 @@ impl Db {
     /// no index: receipts, not messages, are what costs.
     async fn make_indexes(&self) -> Result<()> {
         let unique = IndexOptions::builder().unique(true).build();
-        let changed = doc! { "changed_at": { "$exists": true } };
-        let changed = IndexOptions::builder().partial_filter_expression(changed).build();
+        let partial = |field: &str| {
+            let there = doc! { field: { "$exists": true } };
+            IndexOptions::builder().partial_filter_expression(there).build()
+        };
+        let (changed, worded) = (partial("changed_at"), partial("words"));
         let messages = [
             index(doc! { "chat_id": 1, "seq": 1 }, unique.clone()),
             index(doc! { "chat_id": 1, "sender_id": 1, "client_message_id": 1 }, unique.clone()),
             index(doc! { "chat_id": 1, "changed_at": 1, "seq": 1 }, changed),
+            index(by_words(), worded),
+        ];
+        let hidden = [
+            index(doc! { "user_id": 1, "chat_id": 1, "seq": 1 }, unique.clone()),
+            index(doc! { "user_id": 1, "at": 1 }, IndexOptions::default()),
         ];
         let members = [
             index(doc! { "chat_id": 1, "user_id": 1 }, unique),
@@ -110,7 +126,19 @@ impl Db {
         messages.map_err(|error| failure(&error))?;
         let members = self.members.create_indexes(members).await;
         members.map_err(|error| failure(&error))?;
+        let hidden = self.hidden.create_indexes(hidden).await;
+        hidden.map_err(|error| failure(&error))?;
         Ok(())
+    }
+
+    /// Messages, without the words they are found by.
+    pub(super) fn find(&self, filter: Document) -> Find<'_, MessageDoc> {
+        self.messages.find(filter).projection(no_words())
+    }
+
+    /// The message that this fits, likewise.
+    pub(super) async fn find_one(&self, filter: Document) -> Result<Option<MessageDoc>> {
+        round(self.messages.find_one(filter).projection(no_words())).await
     }
 
     /// What the primary says of itself.
@@ -180,6 +208,16 @@ pub(super) async fn aggregate<T: Send + Sync>(
 ) -> Result<Vec<Document>> {
     round(async { collection.aggregate(pipeline).batch_size(BATCH).await?.try_collect().await })
         .await
+}
+
+/// What a message is found by is read by nobody.
+pub(super) fn no_words() -> Document {
+    doc! { "words": 0 }
+}
+
+/// The index of the log by words: a key a word.
+pub(super) fn by_words() -> Document {
+    doc! { "chat_id": 1, "words": 1, "_id": -1 }
 }
 
 /// The index of the log by place, where mongod would try others first.

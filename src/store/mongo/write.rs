@@ -179,7 +179,7 @@ impl Db {
     /// The messages of these ids.
     async fn by_ids(&self, ids: &[uuid::Uuid]) -> Result<Vec<Box<Message>>> {
         let ids: Vec<Bson> = ids.iter().map(|id| Bson::from(uuid(*id))).collect();
-        let found = all(self.messages.find(doc! { "_id": { "$in": ids } })).await?;
+        let found = all(self.find(doc! { "_id": { "$in": ids } })).await?;
         found.into_iter().map(|doc| doc.message().map(Box::new)).collect()
     }
 

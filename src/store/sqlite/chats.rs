@@ -11,18 +11,12 @@ use crate::model::{Chat, ChatId, Member, UserId};
 use crate::store::{Created, NewChat, Result};
 
 /// For this long a former member's devices can learn that the user was removed.
-const FORMER: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const FORMER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Makes a chat with its members and its note, or finds the one of the key.
 pub(super) fn create(db: &Connection, now: Timestamp, new: NewChat) -> Result<Created> {
-    if let Some((content_hash, chat)) = existing(db, &new)? {
-        return Ok(if content_hash != new.content_hash {
-            Created::Reused
-        } else if chat.deleted_at.is_some() {
-            Created::Deleted
-        } else {
-            Created::Chat(chat, false)
-        });
+    if let Some(there) = existing(db, &new)? {
+        return Ok(found(there, new.content_hash));
     }
     let chat = Chat { id: new.id, deleted_at: None, ..new.chat };
     insert(db, now, &chat, new.key.as_deref(), new.content_hash)?;
@@ -32,19 +26,46 @@ pub(super) fn create(db: &Connection, now: Timestamp, new: NewChat) -> Result<Cr
     }
     if let Some(mut note) = new.note {
         note.chat = new.id;
-        log::insert(db, &note.at(1))?;
+        log::insert(db, &note.at(1), &note.words)?;
     }
     Ok(Created::Chat(chat, true))
 }
 
+/// The chat of this key.
+pub(super) fn find(
+    db: &Connection,
+    key: &str,
+    content_hash: [u8; 16],
+) -> rusqlite::Result<Option<Created>> {
+    Ok(by(db, "key", [key])?.map(|there| found(there, content_hash)))
+}
+
+fn found((known, chat): ([u8; 16], Chat), content_hash: [u8; 16]) -> Created {
+    if known != content_hash {
+        Created::Reused
+    } else if chat.deleted_at.is_some() {
+        Created::Deleted
+    } else {
+        Created::Chat(chat, false)
+    }
+}
+
 /// The chat of the key, or, without one, of the id; also a deleted one.
 fn existing(db: &Connection, new: &NewChat) -> rusqlite::Result<Option<([u8; 16], Chat)>> {
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get("content_hash")?, rows::chat(row)?));
-    let select = |column| format!("SELECT {CHAT}, content_hash FROM chats WHERE {column} = ?1");
     match &new.key {
-        Some(key) => db.prepare_cached(&select("key"))?.query_row([key], read).optional(),
-        None => db.prepare_cached(&select("id"))?.query_row([new.id.0.as_bytes()], read).optional(),
+        Some(key) => by(db, "key", [key]),
+        None => by(db, "id", [new.id.0.as_bytes()]),
     }
+}
+
+fn by(
+    db: &Connection,
+    column: &str,
+    is: impl Params,
+) -> rusqlite::Result<Option<([u8; 16], Chat)>> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get("content_hash")?, rows::chat(row)?));
+    let select = format!("SELECT {CHAT}, content_hash FROM chats WHERE {column} = ?1");
+    db.prepare_cached(&select)?.query_row(is, read).optional()
 }
 
 fn insert(

@@ -23,7 +23,7 @@ fn insert(path: &Path, time: Duration) -> Result<u64> {
     while Instant::now() < until {
         let transaction = db.unchecked_transaction()?;
         for (new, seq) in messages.group() {
-            log::insert(&db, &new.at(seq))?;
+            log::insert(&db, &new.at(seq), &new.words)?;
             count += 1;
         }
         transaction.commit()?;

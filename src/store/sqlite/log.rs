@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::rows::{self, MESSAGE};
+use super::search;
 use crate::clock::Timestamp;
 use crate::model::{ChatId, MAX_SEQ, Message, MessageId, Run, Seq, UserId};
 use crate::store::{
@@ -30,7 +31,7 @@ pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<Appended, Appe
         return Err(AppendError::Full);
     }
     let message = new.at(newest + 1);
-    insert(db, &message)?;
+    insert(db, &message, &new.words)?;
     Ok(Appended { message: Arc::new(message), duplicate: false })
 }
 
@@ -42,12 +43,13 @@ fn is_member(db: &Connection, chat: ChatId, user: &str) -> rusqlite::Result<bool
     .exists(params![chat.0.as_bytes(), user])
 }
 
-/// Writes a message in its place.
-pub(super) fn insert(db: &Connection, message: &Message) -> rusqlite::Result<()> {
+/// Writes a message in its place, and what it is found by.
+pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> rusqlite::Result<()> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "INSERT INTO messages ({MESSAGE})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+               ?15, ?16)"
         )
     });
     let (note_kind, note) = rows::note_columns(message.note.as_ref())?;
@@ -66,12 +68,18 @@ pub(super) fn insert(db: &Connection, message: &Message) -> rusqlite::Result<()>
         message.reply_to.map(|(id, _)| *id.0.as_bytes()),
         message.reply_to.map(|(_, seq)| seq),
         message.text,
+        rows::mentions_column(&message.mentions),
+        rows::reactions_column(&message.reactions)?,
     ])?;
-    Ok(())
+    search::put(db, db.last_insert_rowid(), message.chat, words)
 }
 
 /// All messages that the rest of a SELECT finds.
-fn select(db: &Connection, rest: &str, params: impl Params) -> rusqlite::Result<Vec<Message>> {
+pub(super) fn select(
+    db: &Connection,
+    rest: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<Message>> {
     let mut statement = db.prepare_cached(&format!("SELECT {MESSAGE} FROM messages {rest}"))?;
     statement.query_map(params, rows::message)?.collect()
 }
@@ -199,21 +207,6 @@ pub(super) fn senders(
     found.sort_unstable();
     found.dedup();
     Ok(found)
-}
-
-pub(super) fn delete(
-    db: &Connection,
-    now: Timestamp,
-    chat: ChatId,
-    id: MessageId,
-) -> rusqlite::Result<Option<Message>> {
-    db.prepare_cached(
-        "UPDATE messages
-         SET text = '', deleted_at = ?3, changed_at = ?3, revision = revision + 1
-         WHERE id = ?1 AND chat_id = ?2 AND deleted_at IS NULL",
-    )?
-    .execute(params![id.0.as_bytes(), chat.0.as_bytes(), now.0])?;
-    message(db, chat, id)
 }
 
 /// A page of the changed ones, never cut through one place: two chats may have the same seq

@@ -3,7 +3,8 @@
 //! One thread writes and commits in groups ([`writer`]); a few read ([`readers`]); both are
 //! reached through bounded queues ([`queue`]), so that no call blocks the runtime. The file is
 //! in WAL mode with `synchronous=FULL`, and locked against a second process ([`schema`]). What
-//! the commands and questions are is in [`log`], [`chats`], [`receipts`] and [`users`].
+//! the commands and questions are is in [`log`], [`content`], [`search`], [`chats`],
+//! [`receipts`] and [`users`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ mod readers;
 mod receipts;
 mod rows;
 mod schema;
+mod search;
 mod users;
 mod writer;
 
@@ -157,10 +159,6 @@ impl Store for SqliteStore {
         self.readers.ask(move |db| log::senders(db, chat, &runs)).await
     }
 
-    async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
-        self.writer.ask(move |db, now| Ok(log::delete(db, now, chat, id)?)).await
-    }
-
     async fn changed_messages(
         &self,
         chats: &[ChatId],
@@ -173,6 +171,11 @@ impl Store for SqliteStore {
 
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
         self.writer.ask(|db, now| chats::create(db, now, new)).await
+    }
+
+    async fn find_chat(&self, key: &str, content_hash: [u8; 16]) -> Result<Option<Created>> {
+        let key = key.to_owned();
+        self.readers.ask(move |db| chats::find(db, &key, content_hash)).await
     }
 
     async fn chats(&self, ids: &[ChatId]) -> Result<Vec<Chat>> {

@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Role, Run, Seq, SeqSet,
+    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
     SystemNote, User, UserId,
 };
 
 /// What [`message`] reads, in its order.
 pub(super) const MESSAGE: &str = "chat_id, seq, id, sender_id, client_message_id, content_hash, \
-     note_kind, note, edited_at, deleted_at, revision, reply_id, reply_seq, text";
+     note_kind, note, edited_at, deleted_at, revision, reply_id, reply_seq, text, mentions, \
+     reactions";
 
 /// What [`chat`] reads, in its order.
 pub(super) const CHAT: &str =
@@ -26,7 +27,7 @@ pub(super) const MEMBER: &str = "m.chat_id, m.user_id, m.role, m.joined_at, m.vi
      m.delivered_to, m.delivered_more, m.read_to, m.read_more, m.muted_until, m.left_at";
 
 /// What [`user`] reads, in its order.
-pub(super) const USER: &str = "id, display_name, avatar_url, last_active";
+pub(super) const USER: &str = "id, display_name, avatar_url, issued_at, last_active";
 
 #[derive(Debug, thiserror::Error)]
 #[error("a row has an impossible {0}")]
@@ -52,6 +53,8 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         revision: row.get(10)?,
         reply_to: reply.0.zip(reply.1).map(|(id, seq)| (MessageId(Uuid::from_bytes(id)), seq)),
         text: row.get(13)?,
+        mentions: row.get_ref(14)?.as_str()?.split_whitespace().map(UserId::new).collect(),
+        reactions: reactions(row)?,
     })
 }
 
@@ -113,7 +116,8 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         id: user_id(row, 0)?,
         display_name: row.get(1)?,
         avatar_url: row.get(2)?,
-        last_active: time(row, 3)?,
+        updated_at: time(row, 3)?,
+        last_active: time(row, 4)?,
     })
 }
 
@@ -155,6 +159,46 @@ pub(super) fn more(set: &SeqSet) -> Vec<u8> {
         .collect()
 }
 
+/// One entry of `reactions`.
+#[derive(Serialize, Deserialize)]
+struct StoredReaction {
+    emoji: String,
+    users: Vec<String>,
+}
+
+fn reactions(row: &Row<'_>) -> rusqlite::Result<Vec<Reaction>> {
+    let Some(text) = row.get_ref(15)?.as_str_or_null()? else { return Ok(Vec::new()) };
+    let stored: Vec<StoredReaction> =
+        serde_json::from_str(text).map_err(|_| impossible(15, "reaction"))?;
+    let reaction = |of: StoredReaction| Reaction {
+        emoji: of.emoji,
+        users: of.users.iter().map(|user| UserId::new(user)).collect(),
+    };
+    Ok(stored.into_iter().map(reaction).collect())
+}
+
+/// The column of reactions.
+pub(super) fn reactions_column(reactions: &[Reaction]) -> rusqlite::Result<Option<String>> {
+    if reactions.is_empty() {
+        return Ok(None);
+    }
+    let stored = reactions.iter().map(|of| StoredReaction {
+        emoji: of.emoji.clone(),
+        users: of.users.iter().map(ToString::to_string).collect(),
+    });
+    json(&stored.collect::<Vec<_>>()).map(Some)
+}
+
+/// The column of mentions.
+pub(super) fn mentions_column(mentions: &[UserId]) -> String {
+    mentions.iter().map(UserId::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
 /// What is kept of a note beside its kind.
 #[derive(Serialize, Deserialize)]
 struct StoredNote {
@@ -189,7 +233,5 @@ pub(super) fn note_columns(
         users: note.users.iter().map(ToString::to_string).collect(),
         title: note.title.clone(),
     };
-    let text = serde_json::to_string(&stored)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-    Ok((Some(note.kind.number()), Some(text)))
+    Ok((Some(note.kind.number()), Some(json(&stored)?)))
 }

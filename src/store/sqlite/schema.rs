@@ -17,9 +17,13 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// Ids are 16 bytes, times are milliseconds, sets of seqs are a prefix and runs (two 32-bit
 /// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
 /// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
-/// The text stands last, so that what counts and compares need not read past it.
+/// The text stands last, so that what counts and compares need not read past it. `num` is the
+/// order of storing, and the row in `found_by`; what is there of a message is split by us: the
+/// tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between. A
+/// block that was taken back stays for a while, no more `blocked`.
 const TABLES: &str = "
 CREATE TABLE messages (
+  num               INTEGER PRIMARY KEY,
   chat_id           BLOB    NOT NULL,
   seq               INTEGER NOT NULL,
   id                BLOB    NOT NULL,
@@ -34,6 +38,8 @@ CREATE TABLE messages (
   reply_id          BLOB,
   reply_seq         INTEGER,
   note              TEXT,
+  mentions          TEXT    NOT NULL,
+  reactions         TEXT,
   text              TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX messages_place ON messages (chat_id, seq);
@@ -41,6 +47,19 @@ CREATE UNIQUE INDEX messages_repeat ON messages (chat_id, sender_id, client_mess
 CREATE UNIQUE INDEX messages_log ON messages (id);
 CREATE INDEX messages_changed ON messages (chat_id, changed_at, seq)
   WHERE changed_at IS NOT NULL;
+
+CREATE VIRTUAL TABLE found_by USING fts5(chat, words, tokenize = 'ascii', detail = 'column');
+INSERT INTO found_by (found_by, rank) VALUES ('secure-delete', 1);
+
+CREATE TABLE hidden (
+  user_id TEXT    NOT NULL,
+  chat_id BLOB    NOT NULL,
+  seq     INTEGER NOT NULL,
+  id      BLOB    NOT NULL,
+  at      INTEGER NOT NULL,
+  PRIMARY KEY (user_id, chat_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hidden_since ON hidden (user_id, at);
 
 CREATE TABLE chats (
   id           BLOB    NOT NULL PRIMARY KEY,
@@ -80,6 +99,23 @@ CREATE TABLE users (
   issued_at    INTEGER,
   last_active  INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reserves (
+  user_id            TEXT    NOT NULL PRIMARY KEY,
+  revision           INTEGER NOT NULL DEFAULT 0,
+  hide_last_active   INTEGER NOT NULL DEFAULT 0,
+  hide_read_receipts INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE blocks (
+  user_id  TEXT    NOT NULL,
+  other_id TEXT    NOT NULL,
+  revision INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  blocked  INTEGER NOT NULL,
+  PRIMARY KEY (user_id, other_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blocks_revision ON blocks (user_id, revision);
 
 CREATE TABLE keys (
   use TEXT    NOT NULL,

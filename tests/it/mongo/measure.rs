@@ -7,9 +7,10 @@ use std::time::Instant;
 use adda::model::{ChatId, Run};
 use adda::store::{Mark, Store, UnreadQuery, WrittenBy};
 use futures_util::future::join_all;
+use mongodb::bson::doc;
 
 use super::{append_surely, clock, group, message, user};
-use crate::infra::mongo::fresh_stores;
+use crate::infra::mongo::{fresh_stores, fresh_uri, stores};
 
 async fn groups(store: &dyn Store, count: usize) -> Vec<ChatId> {
     join_all((0..count).map(|_| group(store, &["ann", "bob"]))).await
@@ -86,4 +87,38 @@ async fn measure_receipts_heads_and_counts() {
     let began = Instant::now();
     store.memberships(&user("ann")).await.unwrap();
     eprintln!("memberships of one in 1000: {:?}", began.elapsed());
+}
+
+/// What it costs that messages can be searched.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn measure_words() {
+    let Some(uri) = fresh_uri().await else { return };
+    let store = &*stores(&uri, 1, clock()).await.remove(0);
+    let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
+    let used = async || {
+        let status = client.database("admin").run_command(doc! { "serverStatus": 1 }).await;
+        let info = status.unwrap().get_document("extra_info").unwrap().clone();
+        info.get_i64("user_time_us").unwrap() + info.get_i64("system_time_us").unwrap()
+    };
+    let ids = &groups(store, 64).await;
+    // The first is to warm up.
+    for words in [0, 0, 10, 40, 0, 10, 40] {
+        let (began, before) = (Instant::now(), used().await);
+        let senders = (0..64).map(|task| async move {
+            for n in 0..150 {
+                let name = format!("{words}-{task}-{n}-{began:?}");
+                let mut new = message(ids[task], "ann", &name[..name.len().min(64)]);
+                // As people write: few words often, most seldom.
+                let word = |at: usize| format!("word{}", (n * 7 + at * at * 31) % (1 + at * 97));
+                new.words = (0..words).map(word).collect();
+                new.member_as_of = u32::MAX;
+                append_surely(store, new).await;
+            }
+        });
+        join_all(senders).await;
+        let (count, took) = (64.0 * 150.0, began.elapsed());
+        let (rate, cpu) = (count / took.as_secs_f64(), (used().await - before) as f64 / count);
+        eprintln!("{words} words: {rate:.0} appends/s, {cpu:.0} µs of mongod each");
+    }
 }

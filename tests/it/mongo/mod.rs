@@ -52,6 +52,8 @@ fn message(chat: ChatId, sender: &str, client_message_id: &str) -> NewMessage {
         content_hash: [7; 16],
         text: format!("text of {client_message_id}"),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     }

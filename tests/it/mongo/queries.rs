@@ -1,7 +1,8 @@
 //! How mongod goes about what is asked often.
 
-use adda::model::Run;
-use adda::store::{Span, UnreadQuery, WrittenBy};
+use adda::clock::Clock as _;
+use adda::model::{MessageId, Run};
+use adda::store::{Search, Span, UnreadQuery, WrittenBy};
 use futures_util::future::join_all;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
@@ -44,6 +45,59 @@ async fn heads_are_one_seek_a_chat() {
     }
     assert_eq!(found.len(), 3);
     assert!(found.iter().all(|plan| plan.starts_with("DISTINCT_SCAN")), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_reads_little_more_than_it_finds() {
+    let Some(uri) = fresh_uri().await else { return };
+    let store = stores(&uri, 1, clock()).await.remove(0);
+    let mut chats = Vec::new();
+    for _ in 0..3 {
+        let chat = group(&*store, &["ann"]).await;
+        let sends = (0..200).map(|n| {
+            let mut new = message(chat, "ann", &format!("m{n}"));
+            new.words = vec!["often".to_owned(), format!("word{n}")];
+            new.words.extend((n % 100 == 0).then(|| "seldom".to_owned()));
+            store.append(new)
+        });
+        join_all(sends).await.into_iter().for_each(|sent| assert!(sent.is_ok()));
+        chats.push(chat);
+    }
+    let client = Client::with_uri_str(&uri).await.unwrap();
+    let database = client.default_database().unwrap();
+    let profile = |level: i32| database.run_command(doc! { "profile": level });
+    let ask = |words: &[&str], prefix: Option<&str>| Search {
+        chats: chats.clone(),
+        words: words.iter().map(ToString::to_string).collect(),
+        prefix: prefix.map(str::to_owned),
+        sender: None,
+        from: MessageId(uuid::Uuid::nil()),
+        until: MessageId(clock().new_id()),
+        after: None,
+        limit: 10,
+    };
+    for (words, prefix, found, keys) in [
+        (&["often"][..], None, 10, 20),
+        (&["often", "seldom"], None, 6, 12),
+        (&["often"], Some("sel"), 6, 620),
+        (&[], Some("sel"), 6, 40),
+        (&[], Some("word19"), 10, 120),
+    ] {
+        database.collection::<Document>("system.profile").drop().await.unwrap();
+        profile(2).await.unwrap();
+        let page = store.search(ask(words, prefix)).await.unwrap();
+        profile(0).await.unwrap();
+        assert_eq!(page.messages.len(), found, "{words:?} {prefix:?}");
+        let entries = database.collection::<Document>("system.profile");
+        let mut cursor = entries.find(doc! { "command.find": "messages" }).await.unwrap();
+        let mut examined = 0;
+        while cursor.advance().await.unwrap() {
+            let entry = cursor.deserialize_current().unwrap();
+            assert!(entry.get_str("planSummary").unwrap().contains("words: 1"), "{entry}");
+            examined += entry.get_i32("keysExamined").unwrap();
+        }
+        assert!((1..=keys).contains(&examined), "{words:?} {prefix:?}: {examined} keys");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,11 @@ mod append;
 mod backends;
 mod changes;
 mod chats;
+mod content;
 mod history;
+mod people;
 mod receipts;
+mod search;
 mod sqlite;
 mod unread;
 mod users;
@@ -97,6 +100,8 @@ impl Bench {
             content_hash: [1; 16],
             text: format!("{client_id} of {sender}"),
             reply_to: None,
+            mentions: Vec::new(),
+            words: Vec::new(),
             note: None,
             member_as_of: 0,
         }

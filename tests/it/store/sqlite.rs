@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use adda::clock::{Clock, SystemClock, Timestamp};
-use adda::model::{ChatId, MAX_SEQ, NoteKind, UserId};
+use adda::model::{ChatId, MAX_SEQ, MessageId, NoteKind, UserId};
 use adda::store::sqlite::SqliteStore;
-use adda::store::{AppendError, ChangeCursor, Created, Mark, OpenError, StoreError, UnreadQuery};
+use adda::store::{
+    AppendError, ChangeCursor, Created, Edit, Mark, OpenError, StoreError, UnreadQuery,
+};
 use adda::vital::Vital;
 use rusqlite::params;
 use uuid::Uuid;
@@ -283,20 +285,26 @@ async fn an_impossible_row_is_told_without_its_content() {
 }
 
 #[tokio::test]
-async fn the_deleted_text_is_not_in_the_file() {
+async fn deleted_text_is_not_in_the_file() {
     let file = File::new();
     let bench = file.open().await;
     let chat = bench.group(&["ana"]).await;
     let mut message = bench.message(chat, "ana", "c1");
     message.text = "UNFORGETTABLE".repeat(20);
-    let sent = bench.append(message).await;
+    message.words = vec!["UNFORGETTABLE".to_owned(), "word".to_owned()];
+    let sent = bench.append(message.clone()).await;
     bench.node().delete_message(chat, sent.id).await.unwrap();
+    (message.id, message.client_message_id) = (MessageId(bench.clock.new_id()), "c2".to_owned());
+    let (id, text) = (bench.append(message).await.id, "word".to_owned());
+    let words = vec![text.clone()];
+    let edit = Edit { chat, id, text, mentions: Vec::new(), words };
+    bench.node().edit_message(edit).await.unwrap();
     bench.close().await;
     let mut files = 0;
     for entry in std::fs::read_dir(file.dir.path()).unwrap() {
         let name = entry.unwrap().path().display().to_string();
         let bytes = std::fs::read(&name).unwrap();
-        let found = bytes.windows(13).any(|window| window == b"UNFORGETTABLE");
+        let found = bytes.windows(13).any(|window| window.eq_ignore_ascii_case(b"unforgettable"));
         assert!(!found, "{name}");
         files += 1;
     }

@@ -37,6 +37,7 @@ async fn a_profile_is_kept(bench: &Bench) {
         id: user("ana"),
         display_name: "আনা".to_owned(),
         avatar_url: "https://example.com/আনা".to_owned(),
+        updated_at: Some(Timestamp(5)),
         last_active: None,
     };
     assert_eq!(known(bench, "ana").await, Some(want));

@@ -1,8 +1,10 @@
 //! Two people talk: the life of a message through real streams, on both pairs of backends.
 
+mod content;
 mod errors;
 mod inbox;
 mod large;
+mod people;
 mod presence;
 mod resume;
 mod streams;

@@ -12,7 +12,9 @@ use adda::auth::Signer;
 use adda::clock::{Clock as _, SystemClock};
 use adda::config::{Cli, Command, Config, DEV_SECRET, Secret};
 use adda::model::UserId;
-use adda::proto::{self, chat_service_client::ChatServiceClient};
+use adda::proto;
+use adda::proto::chat_service_client::ChatServiceClient;
+use adda::proto::user_service_client::UserServiceClient;
 use adda::server::Node;
 use adda::store::Store;
 use clap::Parser as _;
@@ -82,6 +84,9 @@ pub(crate) struct World {
 /// A client of one user at one node.
 pub(crate) type Api = ChatServiceClient<InterceptedService<Channel, Bearer>>;
 
+/// The calls about people of one user at one node.
+pub(crate) type People = UserServiceClient<InterceptedService<Channel, Bearer>>;
+
 /// Puts a token on every call.
 #[derive(Clone)]
 pub(crate) struct Bearer(pub(crate) String);
@@ -103,9 +108,14 @@ pub(crate) fn token(user: &str) -> String {
 }
 
 pub(crate) fn token_for(user: &str, ttl: Duration) -> String {
-    let signer = Signer::new(Secret::new(DEV_SECRET), None, None);
     let name = format!("{}{}", user[..1].to_uppercase(), &user[1..]);
-    signer.sign(&UserId::parse(user).unwrap(), Some(&name), ttl, &SystemClock).0
+    token_named(user, &name, ttl)
+}
+
+/// A token that gives its user this name.
+pub(crate) fn token_named(user: &str, name: &str, ttl: Duration) -> String {
+    let signer = Signer::new(Secret::new(DEV_SECRET), None, None);
+    signer.sign(&UserId::parse(user).unwrap(), Some(name), ttl, &SystemClock).0
 }
 
 /// The configuration of a node on these backends; `more` are further flags.
@@ -207,6 +217,16 @@ impl World {
         self.api_at(0, user).await
     }
 
+    /// The calls about people of a user at a node.
+    pub(crate) async fn people_at(&self, node: usize, user: &str) -> People {
+        people(self.addrs[node], token(user)).await
+    }
+
+    /// The calls about people of a user at the first node.
+    pub(crate) async fn people(&self, user: &str) -> People {
+        self.people_at(0, user).await
+    }
+
     /// A stream of a user's device at a node.
     pub(crate) async fn connect_at(&self, node: usize, user: &str, device: &str) -> Live {
         let hello = proto::Hello { device_id: device.to_owned(), ..proto::Hello::default() };
@@ -245,6 +265,13 @@ impl World {
 /// A client with a token.
 pub(crate) async fn api(addr: SocketAddr, token: String) -> Api {
     try_api(addr, token).await.unwrap()
+}
+
+/// A client for the calls about people, with a token.
+pub(crate) async fn people(addr: SocketAddr, token: String) -> People {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    UserServiceClient::with_interceptor(channel, Bearer(token))
 }
 
 /// A client with a token, if anybody listens there.

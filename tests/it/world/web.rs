@@ -39,8 +39,9 @@ impl Web {
 
     fn post(&self, method: &str, message: &[u8]) -> RequestBuilder {
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let (service, method) = method.split_once('/').unwrap_or(("ChatService", method));
         self.client
-            .post(format!("http://{}/adda.v1.ChatService/{method}", self.addr))
+            .post(format!("http://{}/adda.v1.{service}/{method}", self.addr))
             .header("content-type", "application/grpc-web+proto")
             .header("x-grpc-web", "1")
             .bearer_auth(&self.token)

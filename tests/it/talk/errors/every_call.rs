@@ -13,7 +13,7 @@ on_both_backends! {
 }
 
 /// Every call of the contract; one that is added must be added here.
-const CALLS: [&str; 15] = [
+const CALLS: [&str; 20] = [
     "Connect",
     "Subscribe",
     "SendMessage",
@@ -29,6 +29,11 @@ const CALLS: [&str; 15] = [
     "GetChat",
     "ListChats",
     "ListMessages",
+    "EditMessage",
+    "DeleteMessage",
+    "AddReaction",
+    "RemoveReaction",
+    "SearchMessages",
 ];
 
 #[test]
@@ -80,6 +85,11 @@ async fn refusals(api: &mut Api) -> Vec<Refusal> {
         Refusal::from(api.get_chat(proto::GetChatRequest { chat_id }).await),
         Refusal::from(api.list_chats(list).await),
         Refusal::from(api.list_messages(messages).await),
+        Refusal::from(api.edit_message(proto::EditMessageRequest::default()).await),
+        Refusal::from(api.delete_message(proto::DeleteMessageRequest::default()).await),
+        Refusal::from(api.add_reaction(proto::AddReactionRequest::default()).await),
+        Refusal::from(api.remove_reaction(proto::RemoveReactionRequest::default()).await),
+        Refusal::from(api.search_messages(proto::SearchMessagesRequest::default()).await),
     ]
 }
 

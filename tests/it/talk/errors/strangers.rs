@@ -28,7 +28,32 @@ async fn calls(api: &mut Api, chat: &str) -> Vec<Refusal> {
     let read = proto::MarkChatReadRequest { chat_id: chat_id(), up_to_seq: 0 };
     let message =
         proto::MarkMessageReadRequest { chat_id: chat_id(), message_id: "not one".to_owned() };
+    let message_id = || "not one".to_owned();
+    let edit = proto::EditMessageRequest {
+        chat_id: chat_id(),
+        message_id: message_id(),
+        ..Default::default()
+    };
+    let delete = |scope: proto::DeleteScope| proto::DeleteMessageRequest {
+        chat_id: chat_id(),
+        message_id: message_id(),
+        scope: scope.into(),
+    };
+    let emoji = String::new();
+    let (add, remove) = (
+        proto::AddReactionRequest {
+            chat_id: chat_id(),
+            message_id: message_id(),
+            emoji: emoji.clone(),
+        },
+        proto::RemoveReactionRequest { chat_id: chat_id(), message_id: message_id(), emoji },
+    );
     vec![
+        Refusal::from(api.edit_message(edit).await),
+        Refusal::from(api.delete_message(delete(proto::DeleteScope::Everyone)).await),
+        Refusal::from(api.delete_message(delete(proto::DeleteScope::Me)).await),
+        Refusal::from(api.add_reaction(add).await),
+        Refusal::from(api.remove_reaction(remove).await),
         Refusal::from(api.get_chat(proto::GetChatRequest { chat_id: chat_id() }).await),
         Refusal::from(api.list_messages(list).await),
         Refusal::from(api.list_messages(before).await),

@@ -209,6 +209,8 @@ fn written(chat: &str, client_message_id: &str, content_hash: [u8; 16]) -> NewMe
         content_hash,
         text: "old".to_owned(),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     }

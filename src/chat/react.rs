@@ -1,0 +1,100 @@
+//! Reacting to a message with an emoji, and taking that back.
+
+use std::sync::Arc;
+
+use super::Service;
+use super::access::Visible;
+use super::change::check_changeable;
+use super::edit::edited_event;
+use super::emoji::emoji;
+use super::limits::{MAX_REACTION_KINDS, MAX_REACTIONS};
+use crate::error::{Error, Reason, Result};
+use crate::model::{Message, UserId};
+use crate::proto::{self, event::Event};
+use crate::wire;
+
+impl Service {
+    /// One emoji of the user's more; one that is there stays.
+    pub async fn add_reaction(
+        self: &Arc<Self>,
+        user: &UserId,
+        chat_id: &str,
+        message_id: &str,
+        raw: &str,
+    ) -> Result<proto::Message> {
+        self.rate.check(user)?;
+        let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
+        let emoji = emoji(raw)?;
+        check_changeable(&message)?;
+        let (store, by, of) = (Arc::clone(&self.store), user.clone(), chat.id);
+        let write = async move {
+            let reacted = store.react(of, message.id, &by, &emoji).await?;
+            let reacted = reacted.ok_or_else(Error::message_not_found)?;
+            check_changeable(&reacted)?;
+            // One that is not there although there is room was taken back at once.
+            if reacted.has_reaction(&by, &emoji) || reacted.has_room(&emoji) {
+                Ok(reacted)
+            } else {
+                Err(too_many(&reacted))
+            }
+        };
+        let by = user.clone();
+        let reacted =
+            self.change(&chat, write, move |message| reacted_events(message, &by)).await?;
+        self.show_message(user, &chat, reacted).await
+    }
+
+    /// One emoji of the user's less; one that is not there changes nothing.
+    pub async fn remove_reaction(
+        self: &Arc<Self>,
+        user: &UserId,
+        chat_id: &str,
+        message_id: &str,
+        raw: &str,
+    ) -> Result<proto::Message> {
+        self.rate.check(user)?;
+        let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
+        let emoji = emoji(raw)?;
+        check_changeable(&message)?;
+        let (store, by, of) = (Arc::clone(&self.store), user.clone(), chat.id);
+        let write = async move {
+            let left = store.unreact(of, message.id, &by, &emoji).await?;
+            let left = left.ok_or_else(Error::message_not_found)?;
+            check_changeable(&left)?;
+            Ok(left)
+        };
+        let by = user.clone();
+        let left = self.change(&chat, write, move |message| reacted_events(message, &by)).await?;
+        self.show_message(user, &chat, left).await
+    }
+}
+
+fn too_many(message: &Message) -> Error {
+    let (limit, what) = if message.reactions.len() >= MAX_REACTION_KINDS {
+        (MAX_REACTION_KINDS, "kinds of reactions")
+    } else {
+        (MAX_REACTIONS, "reactions")
+    };
+    let mut error =
+        Error::new(Reason::TooManyReactions, format!("a message has at most {limit} {what}"));
+    error.metadata.push(("limit", limit.to_string()));
+    error
+}
+
+/// All reactions to a message, and those of the user who changed theirs. Of a message that was
+/// ever edited all of it before: who missed the edit, and takes the revision of what is told here,
+/// would not take the edit any more.
+fn reacted_events(message: &Message, by: &UserId) -> Vec<Event> {
+    let own = message.reactions.iter().filter(|of| of.users.contains(by));
+    let updated = Event::ReactionsUpdated(proto::ReactionsUpdated {
+        chat_id: message.chat.to_string(),
+        message_id: message.id.to_string(),
+        reactions: wire::reactions(message, None),
+        revision: message.revision,
+        seq: message.seq,
+        user_id: by.to_string(),
+        user_emojis: own.map(|of| of.emoji.clone()).collect(),
+    });
+    let edited = message.edited_at.is_some().then(|| edited_event(message));
+    edited.into_iter().chain([updated]).collect()
+}
