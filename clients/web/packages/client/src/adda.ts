@@ -3,9 +3,8 @@
  * user does is a method. Everything that must survive a crash is on disk before a method answers.
  */
 
-import { createGrpcWebTransport } from "@connectrpc/connect-web";
-
 import { Calls, Tokens, type TokenSource, type TransportMaker } from "./calls.js";
+import { momentOf, openStore, web } from "./defaults.js";
 import { REAL, type Env } from "./env.js";
 import { blankSets } from "./join.js";
 import type { Message, Pending } from "./model.js";
@@ -14,12 +13,10 @@ import { Picture } from "./picture.js";
 import type { Input } from "./reduce.js";
 import { less, within } from "./runs.js";
 import { pendingIn } from "./select.js";
-import { readChat } from "./session/mend.js";
+import { readChat, readRange } from "./session/mend.js";
 import type { Core } from "./session/core.js";
 import { Session, chatOf } from "./session/session.js";
 import type { State } from "./state.js";
-import { IndexedDbStore } from "./store/indexeddb.js";
-import { MemoryStore } from "./store/memory.js";
 import type { Store } from "./store/store.js";
 import { Alone, Browser, type Tabs, type Word } from "./tabs.js";
 import { countOf } from "./translate.js";
@@ -138,9 +135,8 @@ export class Adda extends Verbs {
   /** A chat comes on screen: its typing and presence are told, and what lacks of it is read. */
   show(chatId: string): Shown {
     this.screen.set(chatId, (this.screen.get(chatId) ?? 0) + 1);
-    this.picture.touch(chatId, null);
+    this.picture.touch(chatId);
     this.tellScreen();
-    if (this.leads) this.session.shown(chatId);
     void this.refresh(chatId).catch(() => {});
     let open = true;
     return {
@@ -176,6 +172,11 @@ export class Adda extends Verbs {
     await this.picture.load(chatId, Math.max(first, chat.visibleFrom), Math.min(last, chat.lastSeq));
     const wanted = within([[first, last]], chat.visibleFrom, chat.lastSeq);
     await this.loader.fill(chatId, less(wanted, this.state.chats.get(chatId)?.held ?? []));
+  }
+
+  /** Reads one message anew: of an own one, who has received and read it. */
+  async refreshMessage(chatId: string, seq: number): Promise<void> {
+    await readRange(this.core, chatId, seq, seq);
   }
 
   /** The user has seen these messages: the badge falls at once, the server learns of it. */
@@ -234,7 +235,10 @@ export class Adda extends Verbs {
   async retry(clientMessageId: string): Promise<void> {
     const row = this.state.outbox.get(clientMessageId);
     if (!row?.failed) return;
-    await this.commit([{ type: "pending", row: { ...row, version: row.version + 1, failed: null } }]);
+    // An upload that is over is begun anew.
+    const again = row.failed.reason === "ATTACHMENT_NOT_FOUND";
+    const files = again ? row.files.map((file) => ({ ...file, attachmentId: "", uploadUrl: "", sent: 0 })) : row.files;
+    await this.commit([{ type: "pending", row: { ...row, files, version: row.version + 1, failed: null } }]);
   }
 
   /** Drops a message that waits or has failed. One that is under way may have been stored all the same. */
@@ -277,10 +281,10 @@ export class Adda extends Verbs {
     const committed = await this.store.commit(inputs, checkpoint);
     const live = inputs.flatMap((input) =>
       input.type === "message" && input.live ? [`${input.message.chatId} ${input.message.seq}`] : []);
-    this.picture.commit(committed, live);
-    // Who writes and who is here is kept nowhere.
+    // Who writes and who is here is kept nowhere. First, for a message ends the writing.
     const moment = inputs.filter((input) => input.type === "typing" || input.type === "presence");
     if (moment.length > 0) this.core.moment(moment);
+    this.picture.commit(committed, live);
     this.tabs.post({ kind: "rows", ...committed, live });
     if (this.leads) this.changed(committed.rows);
   }
@@ -375,22 +379,3 @@ export class Adda extends Verbs {
 const REFRESH_EVERY = 15_000;
 /** How soon a tab that crashed is missed. */
 const SWEEP_EVERY = 15_000;
-
-function web(server: string): TransportMaker {
-  return (interceptors) => createGrpcWebTransport({ baseUrl: server, interceptors });
-}
-
-async function openStore(name: string, me: string): Promise<Store> {
-  if (typeof indexedDB === "undefined") return new MemoryStore(me);
-  // A browser that keeps nothing, as some do in private windows, forgets with the tab.
-  return IndexedDbStore.open(name, me).catch(() => new MemoryStore(me));
-}
-
-/** What is of the moment, for a tab that has just opened. */
-function momentOf(state: State): Input[] {
-  return [
-    { type: "limits", limits: state.limits, skew: state.skew },
-    { type: "link", link: state.link },
-    ...[...state.presence].map(([userId, presence]) => ({ type: "presence", userId, presence }) as const),
-  ];
-}

@@ -5,7 +5,7 @@
 
 import type { Message } from "./model.js";
 import { apply, TYPING_HOLDS, type Input } from "./reduce.js";
-import { emptyState, messageAt, type State } from "./state.js";
+import { emptyState, loaded, messageAt, type State } from "./state.js";
 import type { Committed, Store } from "./store/store.js";
 
 /** How long a commit may come after one with a higher number. */
@@ -24,7 +24,7 @@ export class Picture {
   private missing: ReturnType<typeof setTimeout> | undefined;
   private lapse: ReturnType<typeof setTimeout> | undefined;
   /** Chats whose messages are in memory, the one shown last at the end. */
-  private readonly open = new Map<string, readonly [number, number] | null>();
+  private readonly open = new Set<string>();
   private closed = false;
 
   constructor(me: string, private readonly store: Store, private readonly now: () => number) {
@@ -50,14 +50,18 @@ export class Picture {
     const chats = new Set(rows.flatMap((row) => (row.type === "chat" ? [row.chat.chatId] : [])));
     const waits = new Set(rows.flatMap((row) => (row.type === "pending" ? [row.row.clientMessageId] : [])));
     const gone: Input[] = [
-      ...[...this.state.chats.keys()].filter((id) => !chats.has(id)).map((chatId) => ({ type: "forget", chatId }) as const),
+      ...[...this.state.chats.keys()].filter((id) => !chats.has(id))
+        .map((chatId) => ({ type: "forget", chatId }) as const),
       ...[...this.state.outbox.keys()].filter((id) => !waits.has(id))
         .map((clientMessageId) => ({ type: "settled", clientMessageId }) as const),
     ];
     this.take([...gone, ...rows]);
     this.base = Math.max(this.base, n);
     for (const seen of this.beyond) if (seen <= this.base) this.beyond.delete(seen);
-    await Promise.all([...this.open].map(([chatId, range]) => (range ? this.load(chatId, range[0], range[1]) : null)));
+    await Promise.all([...this.open].map(async (chatId) => {
+      const range = loaded(this.state, chatId);
+      if (range) this.take(asInputs(await this.store.messages(chatId, range[0], range[1])));
+    }));
   }
 
   /** Takes in a commit, of this tab or another. `live` names what has just been sent, by chat and seq. */
@@ -113,27 +117,27 @@ export class Picture {
     if (this.drawing) return;
     this.drawing = true;
     const tell = (): void => {
+      if (!this.drawing) return;
       this.drawing = false;
+      clearTimeout(late);
       for (const listener of this.listeners) listener();
     };
     const seen = typeof document !== "undefined" && document.visibilityState === "visible";
     if (seen) requestAnimationFrame(tell);
-    else setTimeout(tell, FRAME);
+    // A tab that is hidden meanwhile draws no frame, but has a title.
+    const late = setTimeout(tell, seen ? LATE : FRAME);
   }
 
   /** Messages that are on disk come into memory; the chat's later ones do from now on. */
   async load(chatId: string, first: number, last: number): Promise<void> {
-    this.touch(chatId, [first, last]);
+    this.touch(chatId);
     if (this.isLoaded(chatId, first, last)) return;
     const messages = await this.store.messages(chatId, first, last);
     if (!this.open.has(chatId)) return;
-    const far = last - first + 1 < KEEP ? [Math.max(0, first - KEEP), last + KEEP] as const : null;
-    const held = this.state.messages.get(chatId)?.size ?? 0;
-    this.take([
-      ...messages.map((message) => ({ type: "message", message }) as const),
-      // Who scrolls through a long history leaves it behind.
-      ...(far && held > MOST_PAGES ? [{ type: "evict", chatId, keep: far } as const] : []),
-    ]);
+    // Who scrolls through a long history leaves it behind. A message that is quoted is no view: what is looked at stays.
+    const far = last - first >= VIEW && (this.state.messages.get(chatId)?.size ?? 0) > MOST_PAGES;
+    const keep = [Math.max(0, first - KEEP), last + KEEP] as const;
+    this.take([...asInputs(messages), ...(far ? [{ type: "evict", chatId, keep } as const] : [])]);
   }
 
   private isLoaded(chatId: string, first: number, last: number): boolean {
@@ -144,12 +148,11 @@ export class Picture {
   }
 
   /** A chat is shown: its messages are kept in memory. Of others only the latest few. */
-  touch(chatId: string, range: readonly [number, number] | null): void {
-    const held = this.open.get(chatId) ?? null;
+  touch(chatId: string): void {
     this.open.delete(chatId);
-    this.open.set(chatId, range ?? held);
+    this.open.add(chatId);
     if (this.open.size <= OPEN) return;
-    const [oldest] = this.open.keys();
+    const [oldest] = this.open;
     this.open.delete(oldest!);
     this.take([{ type: "evict", chatId: oldest!, keep: null }]);
   }
@@ -161,9 +164,17 @@ export class Picture {
   }
 }
 
+/** How long a frame may be waited for. */
+const LATE = 250;
 /** Chats with messages in memory. */
 const OPEN = 6;
+/** So many messages at once are a view. */
+const VIEW = 10;
 /** Messages of one chat that stay in memory on either side of what is looked at. */
 const KEEP = 600;
 /** Pages of one chat in memory, before what is far is let go. */
 const MOST_PAGES = 40;
+
+function asInputs(messages: readonly Message[]): Input[] {
+  return messages.map((message) => ({ type: "message", message }));
+}

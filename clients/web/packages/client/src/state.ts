@@ -51,6 +51,13 @@ export function messageAt(state: State, chatId: string, seq: number): Message | 
   return state.messages.get(chatId)?.get(seq >> PAGE_BITS)?.[seq & (PAGE - 1)];
 }
 
+/** From where to where messages of a chat are in memory, as whole pages; `null`: none are. */
+export function loaded(state: State, chatId: string): readonly [first: number, last: number] | null {
+  const pages = [...(state.messages.get(chatId)?.keys() ?? [])];
+  if (pages.length === 0) return null;
+  return [Math.min(...pages) << PAGE_BITS, ((Math.max(...pages) + 1) << PAGE_BITS) - 1];
+}
+
 /** Rows that a batch has changed, by key; for what is to be written. */
 export interface Touched {
   readonly chats: Set<string>;

@@ -3,6 +3,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 
+import type { Pair } from "./backends.js";
 import { Front } from "./front.js";
 import { Adda, Person, launch } from "./world.js";
 
@@ -17,7 +18,7 @@ export interface Stage {
   name(base: string): string;
 }
 
-export function stage(): Stage {
+export function stage(pair: Pair = "sqlite"): Stage {
   let people: Person[] = [];
   let n = 0;
   const set: Stage = {
@@ -42,7 +43,7 @@ export function stage(): Stage {
     },
   };
   beforeAll(async () => {
-    [set.adda, set.browser] = await Promise.all([Adda.start(), launch()]);
+    [set.adda, set.browser] = await Promise.all([Adda.start(pair), launch()]);
     set.front = await Front.open(set.adda.url);
   });
   afterEach(async () => {

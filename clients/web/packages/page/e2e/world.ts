@@ -2,41 +2,32 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
 
-import { Front } from "./front.js";
+import { start, type Backends, type Pair } from "./backends.js";
+import type { Front } from "./front.js";
+import { ROOT, freePort, until } from "./ground.js";
 
-const ROOT = fileURLToPath(new URL("../../../../..", import.meta.url));
+export { until };
+
 const BIN = process.env["ADDA_BIN"] ?? join(ROOT, "target/debug/adda");
 const CHROMIUM = process.env["CHROMIUM"] ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
   .find((path) => existsSync(path)) ?? "/usr/bin/chromium";
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A server that keeps its port and its store over restarts. */
 export class Adda {
   private child: ChildProcess | null = null;
 
-  private constructor(readonly port: number, private readonly args: readonly string[], private readonly dir: string) {}
+  private constructor(readonly port: number, private readonly args: readonly string[], private readonly on: Backends) {}
 
-  static async start(flags: readonly string[] = []): Promise<Adda> {
-    const dir = await mkdtemp(join(tmpdir(), "adda-web-"));
+  static async start(pair: Pair = "sqlite"): Promise<Adda> {
+    const on = await start(pair);
     const port = await freePort();
-    const args = ["serve", "--dev", "--listen", `127.0.0.1:${port}`, "--store", `sqlite:${join(dir, "adda.db")}`,
-      "--bus", "memory:", "--presence-grace", "1s", "--rate-limits", "off", ...flags];
-    const adda = new Adda(port, args, dir);
+    const args = ["serve", "--dev", "--listen", `127.0.0.1:${port}`, "--presence-grace", "1s", "--rate-limits", "off",
+      ...on.flags];
+    const adda = new Adda(port, args, on);
     await adda.up();
     return adda;
   }
@@ -48,7 +39,8 @@ export class Adda {
   async up(): Promise<void> {
     const env: NodeJS.ProcessEnv = { ...process.env };
     for (const name of ["ADDA_STORE", "ADDA_BUS", "MONGODB_URI", "REDIS_URL", "JWT_SECRET"]) delete env[name];
-    const child = spawn(BIN, this.args, { stdio: ["ignore", "ignore", process.env["ADDA_LOG_SHOWN"] ? "inherit" : "ignore"], env });
+    const log = process.env["ADDA_LOG_SHOWN"] ? "inherit" : "ignore";
+    const child = spawn(BIN, this.args, { stdio: ["ignore", "ignore", log], env, cwd: this.on.dir });
     this.child = child;
     child.on("error", (error) => console.error(`no server at ${BIN}: ${error.message}`));
     await until(async () => (await fetch(`${this.url}/readyz`).catch(() => null))?.ok === true, "the server is ready");
@@ -66,16 +58,7 @@ export class Adda {
 
   async stop(): Promise<void> {
     await this.kill();
-    await rm(this.dir, { recursive: true, force: true });
-  }
-}
-
-/** Waits for a condition, never for a time. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string, patience = 15_000): Promise<void> {
-  const end = Date.now() + patience;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await this.on.stop();
   }
 }
 

@@ -18,8 +18,15 @@ export class Screen {
   private sessionId: string | null = null;
   private readonly typed = new Map<string, { at: number; stops: ReturnType<typeof setTimeout> }>();
 
-  /** `changed` is told when the user begins or ceases to look. */
-  constructor(private readonly core: Core, private readonly changed: () => void) {}
+  /**
+   * `changed` is told when the user begins or ceases to look, `shown` of each chat that comes on screen, and of all that
+   * are on a new stream.
+   */
+  constructor(
+    private readonly core: Core,
+    private readonly changed: () => void,
+    private readonly shown: (chatId: string) => void,
+  ) {}
 
   /** No tab is in sight. */
   get background(): boolean {
@@ -66,6 +73,7 @@ export class Screen {
     for (const chatId of wanted) {
       if (this.joined.has(chatId)) continue;
       this.joined.add(chatId);
+      this.shown(chatId);
       void this.core.calls.call((options) => chat.joinChat({ chatId, sessionId }, options))
         .catch(() => this.joined.delete(chatId));
     }

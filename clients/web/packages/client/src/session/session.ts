@@ -45,7 +45,9 @@ export class Session implements Listener {
   constructor(private readonly core: Core, private readonly instance: string, private readonly client: string) {
     this.outbox = new Outbox(core);
     this.receipts = new Receipts(core);
-    this.screen = new Screen(core, () => void this.beat());
+    // What changed unheard is read at the latest when it is shown.
+    this.screen = new Screen(core, () => void this.beat(), (chatId) =>
+      void this.quietly(() => readChanges(core, chatId)));
   }
 
   /** Runs until the signal: one stream after the other. */
@@ -72,11 +74,6 @@ export class Session implements Listener {
     this.backoff.reset();
     this.refused = 0;
     this.wakes.abort();
-  }
-
-  /** A chat has come on screen. */
-  shown(chatId: string): void {
-    if (this.sessionId) void this.quietly(() => readChanges(this.core, chatId));
   }
 
   private async rest(ms: number, signal: AbortSignal): Promise<void> {

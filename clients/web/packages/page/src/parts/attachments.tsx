@@ -103,16 +103,49 @@ function Blur({ hash }: { hash: string }) {
   return <canvas ref={canvas} width={BLUR} height={BLUR} aria-hidden="true" />;
 }
 
+/** A URL for what is on this device, for as long as it is shown. */
+function useLocal(blob: Blob): string {
+  const [url, setUrl] = useState("");
+  useEffect(() => {
+    const made = URL.createObjectURL(blob);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [blob]);
+  return url;
+}
+
+/** An image on this device: as large as it will be once it is sent. */
+function LocalImage({ blob, name }: { blob: Blob; name: string }) {
+  const url = useLocal(blob);
+  const [box, setBox] = useState({ width: MOST, height: MOST * 0.75 });
+  return (
+    <span className="image" style={{ aspectRatio: `${box.width} / ${box.height}`, width: box.width }}>
+      {url && <img src={url} alt={t("file.image", { name })} data-loaded="true"
+        onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setBox(fit(naturalWidth, naturalHeight))} />}
+    </span>
+  );
+}
+
+/** A small view of a file that was chosen. */
+export function Thumb({ file }: { file: globalThis.File }) {
+  const url = useLocal(file);
+  return file.type.startsWith("image/") && url ? <img className="thumb" src={url} alt="" /> : <Icon name="file" />;
+}
+
 /** Files on their way. */
 export function PendingFiles({ row }: { row: Pending }) {
   const fraction = useView((state) => state.progress.get(row.clientMessageId) ?? 0);
   const percent = new Intl.NumberFormat(locale(), { style: "percent" }).format(fraction);
   return (
     <div className="files" data-count={row.files.length}>
-      {row.files.map((file, i) => (
-        <span key={i} className="doc"><Icon name="file" /><span><bdi>{file.name}</bdi><small>{size(file.size)}</small></span></span>
-      ))}
-      <progress value={fraction} max={1} aria-label={t("file.sending", { percent })} />
+      {row.files.map((file, i) => (file.type.startsWith("image/")
+        ? <LocalImage key={i} blob={file.blob} name={file.name} />
+        : (
+          <span key={i} className="doc">
+            <Icon name="file" /><span><bdi>{file.name}</bdi><small>{size(file.size)}</small></span>
+          </span>
+        )))}
+      {row.failed === null && <progress value={fraction} max={1} aria-label={t("file.sending", { percent })} />}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { sameList, usePage, useView } from "../context.js";
 import { t } from "../i18n/index.js";
 import { draft, setDraft } from "../preferences.js";
 import { size } from "../time.js";
+import { Thumb } from "./attachments.js";
 import { Emoji } from "./emoji.js";
 import { Icon } from "./icons.js";
 import { line } from "./say.js";
@@ -145,7 +146,7 @@ export function Composer({ chat, wish, onWish, onSent }: Props) {
       {files.length > 0 && (
         <ul className="chosen">
           {files.map((file, i) => (
-            <li key={i}><bdi>{file.name}</bdi><small className="quiet">{size(file.size)}</small>
+            <li key={i}><Thumb file={file} /><bdi>{file.name}</bdi><small className="quiet">{size(file.size)}</small>
               <button type="button" className="round small" aria-label={t("composer.remove", { name: file.name })}
                 onClick={() => setFiles(files.filter((each) => each !== file))}><Icon name="close" /></button>
             </li>

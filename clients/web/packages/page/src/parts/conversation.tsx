@@ -60,6 +60,7 @@ function Header({ chat, onDetails }: { chat: Chat; onDetails(): void }) {
   const other = useView((state) => select.peer(state, chat)?.userId ?? "");
   const presence = useView((state) => select.presenceOf(state, other));
   const typing = useView((state) => typingText(state, chat));
+  useMinutes();
   return (
     <header className="bar">
       <button type="button" className="round only-narrow" aria-label={t("chat.back")} onClick={() => openChat(null)}>
@@ -77,6 +78,15 @@ function Header({ chat, onDetails }: { chat: Chat; onDetails(): void }) {
       </button>
     </header>
   );
+}
+
+/** Drawn again each minute: what was "just now" is not any more. */
+function useMinutes(): void {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((n) => n + 1), 60_000);
+    return () => clearInterval(timer);
+  }, []);
 }
 
 function here(presence: { online: boolean; at: number | null } | undefined): string {

@@ -74,8 +74,14 @@ export function Details({ chat, onClose }: { chat: Chat; onClose(): void }) {
 
 function BlockButton({ userId }: { userId: string }) {
   const { adda, attempt } = usePage();
-  const blocked = useView((state) => state.blocks.get(userId)?.blocked ?? false);
+  // What was set before this device was there is asked for; what changes is told.
+  const [before, setBefore] = useState(false);
+  const told = useView((state) => state.blocks.get(userId)?.blocked);
   const name = useView((state) => select.nameOf(state, userId));
+  const blocked = told ?? before;
+  useEffect(() => {
+    void adda.listBlocked().then(({ items }) => setBefore(items.some((user) => user.userId === userId)), () => {});
+  }, [adda, userId]);
   return (
     <button type="button" className="danger" onClick={() => void attempt("people", () => adda.block(userId, !blocked))}>
       {blocked ? t("details.unblock", { name }) : t("details.block", { name })}

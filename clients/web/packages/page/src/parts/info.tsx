@@ -10,7 +10,7 @@ import { Dialog } from "./dialog.js";
 export function Info({ message, onClose }: { message: Message; onClose(): void }) {
   const adda = useAdda();
   const { chatId, seq } = message;
-  useEffect(() => void adda.load(chatId, seq, seq).catch(() => {}), [adda, chatId, seq]);
+  useEffect(() => void adda.refreshMessage(chatId, seq).catch(() => {}), [adda, chatId, seq]);
   const delivered = useView((state) => select.receivers(state, messageAt(state, chatId, seq) ?? message).delivered, sameList);
   const read = useView((state) => select.receivers(state, messageAt(state, chatId, seq) ?? message).read, sameList);
   const list = (title: string, users: readonly string[]) => (

@@ -36,15 +36,6 @@ export function Timeline({ ref, chat, jump, onReply, onEdit }: Props) {
   const view = useWindow(first, last, unreadFrom || null, seen);
   const [target, setTarget] = useState<number | null>(null);
 
-  useEffect(() => {
-    void adda.load(chatId, view.first, view.last).catch(() => {});
-  }, [adda, chatId, view.first, view.last]);
-  // What could not be read is asked for again when the connection is back.
-  const up = useView((state) => state.link.kind === "up");
-  useEffect(() => {
-    if (up) void adda.load(chatId, view.first, view.last).catch(() => {});
-  }, [up]);
-
   const go = useCallback((seq: number) => {
     view.toSeq(seq);
     setTarget(seq);
@@ -54,6 +45,12 @@ export function Timeline({ ref, chat, jump, onReply, onEdit }: Props) {
   useImperativeHandle(ref, () => ({ toNewest: view.toNewest }), [view.toNewest]);
 
   const messages = useView((state) => range(state, chatId, view.first, view.last), sameList);
+  const lacks = messages.includes(undefined);
+  const up = useView((state) => state.link.kind === "up");
+  // What could not be read is asked for again when the connection is back.
+  useEffect(() => {
+    if (lacks) void adda.load(chatId, view.first, view.last).catch(() => {});
+  }, [adda, chatId, view.first, view.last, lacks, up]);
   const pending = useView((state) => select.pendingIn(state, chatId), sameList);
   const unread = useView((state) => select.unread(state, chatId));
   const now = Date.now();
