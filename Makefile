@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEV_STORE ?= sqlite:dev.db
 
-.PHONY: help run build bench test test-rust test-python test-web faults mutants lint fmt proto tools clean
+.PHONY: help run build bench test test-rust test-python test-web faults mutants fuzz lint fmt proto tools clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -22,13 +22,14 @@ test: tools lint test-rust test-python test-web ## Install what is needed, then 
 
 # Tests that restart whole deployments, and look at how long that takes: one at a time, after the others.
 ALONE = drain::rolling deploy::proxy::a_rolling
-# What takes as long as it is given: see faults.
-LONG = faults::promises
+# Servers that fail, a minute each on both pairs of backends: the same harm each time, so that what
+# fails is what was changed. make faults takes another seed each time, and as long as it is given.
+FAULTS = faults::promises
 
 test-rust: tools ## The tests in Rust, against a real MongoDB and a real Redis.
-	$(CARGO) test --all-targets -- $(addprefix --skip ,$(ALONE) $(LONG))
+	$(CARGO) test --all-targets -- $(addprefix --skip ,$(ALONE) $(FAULTS))
 	$(CARGO) test --test it -- --nocapture --test-threads=1 $(ALONE)
-	@echo "left out: $(LONG), which make faults runs"
+	ADDA_FAULTS_SEED=$(or $(SEED),1) $(CARGO) test --test it -- --nocapture --test-threads=1 $(FAULTS)
 
 test-python: ## A client in Python, written from the protos and the README.
 	$(CARGO) build --bin adda
@@ -46,12 +47,16 @@ mutants: tools ## Build the program with bugs on purpose, and see that the fault
 	ADDA_MUTANTS=1 CARGO_TARGET_DIR=target/mutants \
 		$(CARGO) test --test it -- --nocapture --test-threads=1 faults::mutants
 
-lint: ## Format, clippy, the protos.
+fuzz: ## Try what anybody may send with bytes of every sort: FOR=600 (seconds each).
+	bash scripts/fuzz.sh $(or $(FOR),600)
+
+lint: ## Format, clippy, the protos, the dependencies.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(if $(CI),-- -D warnings)
 	@if command -v npx >/dev/null; then npx --yes @bufbuild/buf@1.75.0 lint; \
 	elif [ "$(CI)" = true ]; then echo "lint: no npx, and CI does not skip" >&2; exit 1; \
 	else echo "skipped: buf lint, for there is no npx" >&2; fi
+	bash scripts/deny.sh
 
 fmt: ## Format the code.
 	$(CARGO) fmt

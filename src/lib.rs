@@ -7,6 +7,9 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod files;
+#[cfg(fuzzing)]
+pub mod fuzz;
 pub mod load;
 pub mod logging;
 pub mod metrics;
@@ -20,4 +23,5 @@ pub mod session;
 pub mod store;
 pub mod trace;
 pub mod vital;
+pub mod webhook;
 pub mod wire;

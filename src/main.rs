@@ -79,7 +79,8 @@ fn token(args: &TokenArgs) -> Result<(), Failure> {
     if args.jwt_secret.is_none() {
         eprintln!("adda: no JWT_SECRET: signed with the secret of a development server");
     }
-    let signer = Signer::new(secret, args.jwt_issuer.clone(), args.jwt_audience.clone());
+    let signer = Signer::new(secret, args.jwt_issuer.clone(), args.jwt_audience.clone())
+        .with_scope(args.scope.clone());
     let (token, _) = signer.sign(&user, args.name.as_deref(), args.ttl, &SystemClock);
     say(&token);
     Ok(())

@@ -15,6 +15,7 @@ pub struct Signer {
     secret: Secret,
     issuer: Option<String>,
     audience: Option<String>,
+    scope: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -22,6 +23,8 @@ struct Claims<'a> {
     sub: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     iat: i64,
     exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +36,13 @@ struct Claims<'a> {
 impl Signer {
     /// Signs with this secret, as this issuer, for this audience.
     pub fn new(secret: Secret, issuer: Option<String>, audience: Option<String>) -> Self {
-        Self { secret, issuer, audience }
+        Self { secret, issuer, audience, scope: None }
+    }
+
+    /// The same, for tokens of this scope.
+    #[must_use]
+    pub fn with_scope(self, scope: Option<String>) -> Self {
+        Self { scope, ..self }
     }
 
     /// Signs what a server of these settings takes; `None`: it takes no HS256.
@@ -59,6 +68,7 @@ impl Signer {
         let claims = Claims {
             sub: user.as_str(),
             name: name.filter(|name| !name.is_empty()),
+            scope: self.scope.as_deref(),
             iat,
             exp,
             iss: self.issuer.as_deref(),

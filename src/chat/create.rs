@@ -13,6 +13,7 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{Chat, ChatId, ChatKind, MessageId, NoteKind, Role, SystemNote, UserId};
 use crate::proto;
 use crate::store::{Created, NewChat, NewMessage, Span};
+use crate::webhook::{Event as Happened, Kind};
 
 /// What a client wants to make.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct ChatDraft {
     pub title: String,
     /// As given.
     pub client_chat_id: String,
+    /// As given; empty: none.
+    pub avatar_url: String,
 }
 
 impl Service {
@@ -76,6 +79,9 @@ impl Service {
         if !draft.client_chat_id.is_empty() {
             return Err(Error::field("client_chat_id", "for groups only"));
         }
+        if !draft.avatar_url.is_empty() {
+            return Err(Error::field("avatar_url", "for groups only"));
+        }
         let id = ChatId(self.clock.new_id());
         let (key, content_hash) = self.direct_key(user, other);
         let new = NewChat {
@@ -102,10 +108,11 @@ impl Service {
         }
         let others = others(user, &draft.member_ids)?;
         let title = text::title(&draft.title)?;
+        let avatar_url = text::avatar_url(&draft.avatar_url)?;
         if !draft.client_chat_id.is_empty() {
             text::client_id("client_chat_id", &draft.client_chat_id)?;
         }
-        let mut parts = vec![b"group".as_slice(), title.as_bytes()];
+        let mut parts = vec![b"group".as_slice(), title.as_bytes(), avatar_url.as_bytes()];
         parts.extend(others.iter().map(|other| other.as_str().as_bytes()));
         let content_hash = self.sealer.content_hash(&parts);
         let id = ChatId(self.clock.new_id());
@@ -117,7 +124,7 @@ impl Service {
                 .then(|| format!("g|{user}|{}", draft.client_chat_id)),
             id,
             content_hash,
-            chat: shared(id, ChatKind::Group, title, user, count),
+            chat: Chat { avatar_url, ..shared(id, ChatKind::Group, title, user, count) },
             members,
             note: Some(self.group_created(id, user)),
         };
@@ -132,6 +139,7 @@ impl Service {
             client_message_id: "group-created".to_owned(),
             content_hash: self.sealer.content_hash(&[b"group-created"]),
             text: format!("{by} made the group"),
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             words: Vec::new(),
@@ -208,6 +216,10 @@ impl Service {
     /// A group begins with its note, which all members hear; a direct chat is told to its maker
     /// alone until something is written.
     async fn tell_of_chat(self: &Arc<Self>, user: &UserId, chat: &Chat) -> Result<()> {
+        let members = self.store.members(chat.id).await?;
+        let members: Vec<UserId> = members.into_iter().map(|member| member.user).collect();
+        self.webhooks
+            .note(Kind::ChatUpdated, || Happened::chat_updated(chat, &members, self.clock.now()));
         match chat.kind {
             ChatKind::Direct => {
                 let event = self.chat_updated_event(chat).await?;
@@ -258,5 +270,6 @@ fn shared(id: ChatId, kind: ChatKind, title: String, by: &UserId, count: u32) ->
         member_count: count,
         revision: 1,
         deleted_at: None,
+        untold: false,
     }
 }

@@ -20,7 +20,7 @@ impl Service {
         chat_id: &str,
         message_id: &str,
     ) -> Result<proto::Message> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let visible = self.visible(user, chat_id, message_id).await?;
         self.check_may_delete(user, &visible).await?;
         let (chat, id) = (visible.chat, visible.message.id);
@@ -28,6 +28,7 @@ impl Service {
         let write =
             async move { store.delete_message(of, id).await?.ok_or_else(Error::message_not_found) };
         let deleted = self.change(&chat, write, |message| vec![deleted_event(message)]).await?;
+        self.release_attachments();
         self.show_message(user, &chat, deleted).await
     }
 
@@ -60,7 +61,7 @@ impl Service {
         chat_id: &str,
         message_id: &str,
     ) -> Result<proto::Message> {
-        self.rate.check(user)?;
+        self.rates.message(user)?;
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         if message.sender.as_ref() != Some(user) {
             // Read before it is hidden: whatever ends this half-way, no count is too high.

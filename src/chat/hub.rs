@@ -24,6 +24,8 @@ pub enum Delivery {
     LookAtPresence,
     /// End, as a newer stream is there.
     Superseded,
+    /// End, as the user was signed out.
+    Revoked,
     /// A unary call for this session.
     Call(SessionCommand, oneshot::Sender<Timestamp>),
 }
@@ -166,6 +168,11 @@ impl Listener {
             }
         }
         true
+    }
+
+    /// Watches only those whom `keep` wants.
+    pub fn unwatch(&self, keep: impl Fn(&UserId) -> bool) {
+        self.watched.lock().retain(|user, _| keep(user));
     }
 
     /// Whom the device holds for online, on which node, and since when.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,11 +16,15 @@ use tracing::Instrument as _;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::files::Depot;
 use crate::model::UserId;
 use crate::store::{self, Store};
 use crate::vital::Vital;
+use crate::webhook::Webhooks;
 
 pub mod access;
+pub mod announce;
+pub mod attachments;
 pub mod block;
 pub mod calls;
 mod change;
@@ -28,6 +33,7 @@ pub mod delete;
 pub mod edit;
 pub mod emoji;
 pub mod feed;
+pub mod groups;
 pub mod history;
 pub mod hub;
 pub mod inbox;
@@ -45,13 +51,17 @@ pub mod receipts;
 pub mod relay;
 pub mod replay;
 pub mod reserve;
+pub mod revoke;
 pub mod roster;
 pub mod seal;
 pub mod search;
 pub mod send;
+pub mod settings;
+pub mod stats;
 pub mod text;
 pub mod typing;
 pub mod unread;
+pub mod upsert;
 pub mod view;
 pub mod words;
 
@@ -60,8 +70,8 @@ pub mod words;
 pub struct Settings {
     /// Members of a group.
     pub max_group_members: u32,
-    /// Messages a user may send in 10 s; `None`: any number.
-    pub max_messages: Option<std::num::NonZeroU32>,
+    /// What a user may do how often.
+    pub rates: rate::UserLimits,
     /// How long after a message was sent it may be edited.
     pub edit_window: Duration,
     /// Whether messages can be searched.
@@ -72,6 +82,10 @@ pub struct Settings {
     pub presence_lease: Duration,
     /// How long after the last session a user still looks online.
     pub presence_grace: Duration,
+    /// Where the bytes of attachments are; `None`: there are none here.
+    pub attachments: Option<Depot>,
+    /// Bytes of one attachment.
+    pub max_attachment_bytes: u32,
 }
 
 /// The rules, and what they need.
@@ -80,6 +94,7 @@ pub struct Service {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
+    webhooks: Webhooks,
     pub(crate) sealer: seal::Sealer,
     pub(crate) rosters: roster::Rosters,
     pub(crate) hub: hub::Hub,
@@ -89,13 +104,19 @@ pub struct Service {
     profiles: profile::Profiles,
     reserves: reserve::Reserves,
     orders: inbox::Orders,
-    rate: rate::Rate,
+    pub(crate) rates: rate::UserRates,
+    revoked: revoke::Revoked,
     calls: calls::Calls,
     deafness: relay::Deafness,
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    untold: groups::Untold,
+    /// One for each coming or going whose watchers are looked up.
+    announcing: Semaphore,
     look: presence::Look,
+    attachments: attachments::Attachments,
+    pub(crate) links: attachments::Links,
     /// Sessions that have ended, until it is told who went for good.
     pub(crate) departures: TaskTracker,
     /// Everything else that runs beside the calls; awaited at the end.
@@ -110,12 +131,14 @@ impl Service {
         store: Arc<dyn Store>,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
-        settings: Settings,
+        (settings, webhooks): (Settings, Webhooks),
         vital: &Vital,
     ) -> store::Result<Arc<Self>> {
         let sealer = seal::Sealer::new(store.keys().await?);
+        let revoked = revoke::Revoked::read(&*store).await?;
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
+        let (untold, found) = groups::Untold::new();
         let service = Arc::new(Self {
             rosters: roster::Rosters::new(Arc::clone(&store)),
             hub: hub::Hub::default(),
@@ -123,13 +146,18 @@ impl Service {
             profiles: profile::Profiles::default(),
             reserves: reserve::Reserves::default(),
             orders: inbox::orders(),
-            rate: rate::Rate::new(settings.max_messages),
+            rates: rate::UserRates::new(settings.rates),
             calls: calls::Calls::default(),
+            revoked,
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            untold,
+            announcing: Semaphore::new(limits::MAX_ANNOUNCED),
             departures: TaskTracker::new(),
             look: presence::Look::default(),
+            attachments: attachments::Attachments::default(),
+            links: attachments::Links::new(&sealer, &clock, settings.attachments.is_some()),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,
@@ -139,13 +167,17 @@ impl Service {
             bus,
             clock,
             settings,
+            webhooks,
         });
         let own = || Arc::clone(&service);
         service.keep(vital, "receipts", own().write_receipts(marks));
         service.keep(vital, "typing", own().watch_typing(lapses));
         service.keep(vital, "listening to nodes", own().listen());
         service.keep(vital, "healing", own().make_good());
+        service.keep(vital, "changes left untold", own().tell_untold(found));
         service.keep(vital, "presence", own().keep_presence());
+        service.keep(vital, "attachments", own().look_after_files());
+        service.keep(vital, "who was signed out", own().read_revocations());
         Ok(service)
     }
 
@@ -191,5 +223,6 @@ impl Service {
         self.departures.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
+        self.webhooks.stop().await;
     }
 }

@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::metrics::{self, Direction, Envelope, Went};
 use crate::model::{ChatId, Message, NodeId, SessionId, UserId};
 use crate::proto::{self, node};
-use crate::wire::{self, Told};
+use crate::wire::{self, About, Told};
 
 /// What is known of losses.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ impl Service {
             // Not knowing where to, all are told: better too many than none.
             Ok(Some(_)) | Err(_) => To::All,
         };
-        self.publish(to, node::envelope::Body::Message(wire::message(message)));
+        self.publish(to, node::envelope::Body::Message(self.links.message(message)));
     }
 
     /// Tells all sessions of these users, on all nodes.
@@ -158,7 +158,7 @@ impl Service {
                 () = self.deafness.hearing.notified() => self.renew_leases().await,
                 _ = again.tick() => {
                     self.feeds.sweep();
-                    self.rate.sweep();
+                    self.rates.sweep();
                     if self.leases.are_unsure() && !self.bus.is_deaf() {
                         self.renew_leases().await;
                     }
@@ -249,15 +249,20 @@ impl Service {
             Some(Body::Opened(opened)) => self.hear_opened(from, &opened),
             Some(Body::Call(call)) => self.hear_call(from.clone(), call),
             Some(Body::Answer(answer)) => self.calls.answered(&answer),
-            Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, changed),
+            Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, &changed),
             Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
+            Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
             None => tracing::debug!(%from, "an envelope of a newer version"),
         }
     }
 
     fn hear_event(&self, tell: node::TellUsers) {
         let Some(event) = tell.event.and_then(|event| event.event) else { return };
-        let told = Arc::new(Told::Change(wire::event_frame(event)));
+        let frame = wire::event_frame(event);
+        if let About::Gone(chat, _) = frame.about() {
+            self.rosters.forget(chat);
+        }
+        let told = Arc::new(Told::Change(frame));
         let users: Vec<_> = tell.user_ids.iter().filter_map(|id| UserId::parse(id)).collect();
         self.hub.each(&users, |listener| listener.tell(&told));
     }
@@ -277,5 +282,6 @@ fn kind(body: &node::envelope::Body) -> Envelope {
         Body::Answer(_) => Envelope::Answer,
         Body::ReserveChanged(_) => Envelope::ReserveChanged,
         Body::ReserveForgotten(_) => Envelope::ReserveForgotten,
+        Body::Revoked(_) => Envelope::Revoked,
     }
 }

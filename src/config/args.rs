@@ -8,7 +8,9 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
+use super::limits::LimitArgs;
 use super::load::LoadArgs;
+use super::webhook::WebhookArgs;
 
 /// A messaging service that a product embeds: chats, ticks, unread counts and presence over
 /// gRPC and gRPC-Web.
@@ -69,6 +71,22 @@ pub struct ServeArgs {
     /// memory:]
     #[arg(long, env = "ADDA_BUS", value_name = "URL", hide_env_values = true, value_parser = secret)]
     pub bus: Option<Secret>,
+
+    /// Where the bytes of attachments are: file:PATH, a folder that all nodes see; s3://BUCKET/PREFIX,
+    /// gs://BUCKET/PREFIX or az://CONTAINER/PREFIX, whose secrets are in the environment under the
+    /// names that each has (AWS_ACCESS_KEY_ID, ...); off: there are none [default: with SQLite the
+    /// folder `attachments` beside the file, with MongoDB off]
+    #[arg(long, env = "ADDA_ATTACHMENTS", value_name = "URL")]
+    pub attachments: Option<String>,
+
+    /// Bytes of one attachment, up to 100 MB.
+    #[arg(
+        long,
+        env = "ADDA_MAX_ATTACHMENT_BYTES",
+        value_name = "BYTES",
+        default_value = "25000000"
+    )]
+    pub max_attachment_bytes: u32,
 
     /// Whose web pages may call from a browser: https://app.example.com. May be repeated, or
     /// separated by commas. In development any page of this machine may.
@@ -139,6 +157,14 @@ pub struct ServeArgs {
     /// How long what takes.
     #[command(flatten)]
     pub times: TimeArgs,
+
+    /// How much may be asked.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Who is told what happened.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
 }
 
 /// Whose tokens are taken: at least one kind of key, but for development.
@@ -232,6 +258,10 @@ pub struct TokenArgs {
     /// The name others see: becomes `name`.
     #[arg(long, env = "ADDA_TOKEN_NAME", value_name = "NAME")]
     pub name: Option<String>,
+
+    /// Becomes `scope`: adda.service for a service of the product.
+    #[arg(long, env = "ADDA_TOKEN_SCOPE", value_name = "SCOPES")]
+    pub scope: Option<String>,
 
     /// How long it is good for.
     #[arg(long, env = "ADDA_TOKEN_TTL", value_name = "TIME", default_value = "24h", value_parser = time)]

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 pub mod args;
 mod check;
+pub mod limits;
 pub mod load;
 mod operator;
 #[cfg(test)]
 mod tests;
-pub mod tls;
+mod tls;
+pub mod webhook;
 
 pub use args::{Cli, Command, LogFormat, LogLevel, Switch};
 pub(crate) use check::is_loopback_origin;
@@ -41,6 +43,10 @@ pub struct Config {
     pub store: Url,
     /// The bus.
     pub bus: Url,
+    /// Where the bytes of attachments are, as `files::Depot` opens it; `None`: there are none.
+    pub attachments: Option<String>,
+    /// Bytes of one attachment.
+    pub max_attachment_bytes: u32,
     /// Whose tokens are taken.
     pub tokens: Tokens,
     /// Whose pages may call from a browser.
@@ -57,10 +63,14 @@ pub struct Config {
     pub times: Times,
     /// The largest group.
     pub max_group_members: u32,
-    /// Messages a user may send in 10 s; `None`: any number.
-    pub max_messages: Option<std::num::NonZeroU32>,
     /// Whether messages can be searched.
     pub search: bool,
+    /// How much one user and one address may ask; `None`: as much as they like.
+    pub rates: Option<limits::Rates>,
+    /// Proxies whose word about addresses is taken.
+    pub proxies: Vec<ipnet::IpNet>,
+    /// Where to tell what happened.
+    pub webhooks: Option<crate::webhook::Options>,
     /// How many connections there may be.
     pub connections: Connections,
     /// What is right but worth a word in the log.

@@ -21,8 +21,11 @@ use crate::proto;
 use crate::rpc::Codec;
 use crate::wire::{EncodedFrame, event_frame};
 
-/// Frames that may wait for one stream, as sends in flight do in a group.
-pub(super) const WAITING: usize = 16;
+/// Frames that are given to a stream at once, and so leave in one write: as many as sends are in
+/// flight in a group.
+const TOGETHER: usize = 16;
+/// Frames that may wait for one stream.
+const WAITING: usize = 4 * TOGETHER;
 
 type Outboxes = Arc<Mutex<Vec<mpsc::Sender<Result<EncodedFrame, Status>>>>>;
 
@@ -87,7 +90,7 @@ pub(super) async fn serve(addr: SocketAddr) -> Result<(), LoadError> {
     }
 }
 
-/// One frame after the other, each to every stream.
+/// Some frames after the other, each to every stream.
 async fn pump(outboxes: Outboxes) {
     let message = proto::Message {
         message_id: "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
@@ -103,14 +106,19 @@ async fn pump(outboxes: Outboxes) {
     let sent = proto::MessageSent { message: Some(message) };
     loop {
         // Encoded anew for each round, as each message is.
-        let frame = event_frame(proto::event::Event::MessageSent(sent.clone()));
+        let frames: Vec<EncodedFrame> = (0..TOGETHER)
+            .map(|_| event_frame(proto::event::Event::MessageSent(sent.clone())))
+            .collect();
         let now = outboxes.lock().clone();
         if now.is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         for outbox in now {
-            if outbox.send(Ok(frame.clone())).await.is_err() {
-                outboxes.lock().retain(|outbox| !outbox.is_closed());
+            match outbox.reserve_many(TOGETHER).await {
+                Ok(room) => {
+                    room.zip(&frames).for_each(|(room, frame)| room.send(Ok(frame.clone())));
+                }
+                Err(_) => outboxes.lock().retain(|outbox| !outbox.is_closed()),
             }
         }
     }

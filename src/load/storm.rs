@@ -17,9 +17,10 @@ use crate::proto::event::Event;
 use crate::proto::server_frame::Frame;
 use crate::proto::{Event as EventFrame, ResumeOutcome};
 
-/// As many connections as a system's queue takes at once wait together; who finds no place
-/// tries again after this.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Who finds no place tries again as a client does: after this, and twice as long each time, at
+/// random from the upper half.
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// A user who was there: the name, the chat, the way back.
 struct Away {
@@ -45,12 +46,14 @@ pub(super) async fn run(mut run: Run, plan: &StormArgs) -> Result<Report, LoadEr
         let (door, errors) = (Arc::clone(&run.door), Arc::clone(&run.errors));
         let resumed = Arc::clone(&resumed);
         tasks.spawn(async move {
+            let mut pause = AGAIN;
             loop {
                 match come_back(&door, &away, nth, &resumed, due).await {
                     Ok(device) => return device,
                     Err(error) => errors.count(format!("tried again: {}", kind(&error))),
                 }
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+                pause = (pause * 2).min(AGAIN_AT_MOST);
             }
         });
     }
@@ -66,6 +69,7 @@ pub(super) async fn run(mut run: Run, plan: &StormArgs) -> Result<Report, LoadEr
 fn kind(error: &LoadError) -> &'static str {
     match error {
         LoadError::Connect(..) => "no connection",
+        LoadError::Call(_, status) if status.code() == tonic::Code::Unavailable => "unavailable",
         LoadError::Call(..) => "the call was refused",
         _ => "not resumed, or without the message",
     }

@@ -190,6 +190,19 @@ labels! {
         Mark = "mark",
         ChangedReceipts = "changed_receipts",
         CountUnread = "count_unread",
+        ChangeGroup = "change_group",
+        TellChanges = "tell_changes",
+        PutSettings = "put_settings",
+        PutJobs = "put_jobs",
+        TakeJobs = "take_jobs",
+        FinishJobs = "finish_jobs",
+        PutOffJob = "put_off_job",
+        CountJobs = "count_jobs",
+        TakeTurn = "take_turn",
+        MoveTurn = "move_turn",
+        Revoke = "revoke",
+        Revocations = "revocations",
+        Counts = "counts",
         PutProfile = "put_profile",
         PutLastActive = "put_last_active",
         Users = "users",
@@ -204,6 +217,16 @@ labels! {
         TouchReceipts = "touch_receipts",
         FindChat = "find_chat",
         Now = "now",
+        OpenFile = "open_file",
+        Files = "files",
+        AdvanceFile = "advance_file",
+        CompleteFile = "complete_file",
+        PutPreview = "put_preview",
+        ClaimFiles = "claim_files",
+        DueFiles = "due_files",
+        SettleFile = "settle_file",
+        MakeDue = "make_due",
+        ForgetFile = "forget_file",
     }
 
     /// What the store answered. `refused` is a good answer, too: by the rules, no.
@@ -230,7 +253,16 @@ labels! {
         Answer = "answer",
         ReserveChanged = "reserve_changed",
         ReserveForgotten = "reserve_forgotten",
+        Revoked = "revoked",
         Unknown = "unknown",
+    }
+
+    /// What came of an attempt to tell something by a webhook.
+    Hook("outcome") {
+        Delivered = "delivered",
+        Failed = "failed",
+        GivenUp = "given_up",
+        Dropped = "dropped",
     }
 
     /// By what a loss on the bus was noticed.

@@ -22,8 +22,8 @@ mod reasons;
 
 pub use instruments::{By, Counter, Entered, Gauge, Histogram, Instrument, Meter};
 pub use labels::{
-    Answer, Backend, Build, Command, Direction, Dropped, Envelope, Gap, Labels, Method, Operation,
-    Part, Queue, Stream, Via, Went,
+    Answer, Backend, Build, Command, Direction, Dropped, Envelope, Gap, Hook, Labels, Method,
+    Operation, Part, Queue, Stream, Via, Went,
 };
 pub use reasons::{Ending, Outcome};
 
@@ -129,6 +129,25 @@ declare! {
     /// How long the store took, by what it was asked; an append waits for its commit.
     store_seconds: By<(Operation, Answer), Histogram> = By::new(Histogram::times), "adda_store_seconds";
 
+    // ---- attachments ----
+
+    /// Uploads, and parts of them, that are under way.
+    uploads_under_way: Gauge = Gauge::default(), "adda_uploads_under_way";
+    /// Uploads, and parts of them, by what came of them.
+    uploads: By<Outcome, Counter> = By::new(Counter::default), "adda_uploads_total";
+    /// Bytes of files that were taken.
+    upload_bytes: Counter = Counter::default(), "adda_upload_bytes_total";
+    /// Files that go out.
+    downloads_under_way: Gauge = Gauge::default(), "adda_downloads_under_way";
+    /// Bytes of files that were handed to connections.
+    download_bytes: Counter = Counter::default(), "adda_download_bytes_total";
+    /// Pictures whose previews were to be made; `failed`: they cannot be decoded.
+    previews: By<Went, Counter> = By::new(Counter::default), "adda_previews_total";
+    /// Looks for files that are due.
+    file_sweeps: By<Went, Counter> = By::new(Counter::default), "adda_file_sweeps_total";
+    /// Files that were taken away: cut, refused, never sent, or of a deleted message.
+    files_removed: Counter = Counter::default(), "adda_files_removed_total";
+
     // ---- bus and presence ----
 
     /// Envelopes that were given to the bus, or taken from it.
@@ -149,6 +168,11 @@ declare! {
     lease_renewals: By<Went, Counter> = By::new(Counter::default), "adda_lease_renewals_total";
     /// Leases that a renewal found gone.
     leases_lost: Counter = Counter::default(), "adda_leases_lost_total";
+
+    // ---- webhooks ----
+
+    /// Attempts to tell something by a webhook, and what could not be noted for one.
+    webhooks: By<Hook, Counter> = By::new(Counter::default), "adda_webhooks_total";
 
     // ---- the node ----
 

@@ -32,6 +32,14 @@ use crate::wire::status;
 /// and not finished by its client holds its place longer.
 pub const CALL_LIMIT: Duration = Duration::from_secs(30);
 
+/// An upload takes as long as its bytes get on: the house sees to that. This is for what does
+/// not get there.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(3700);
+
+/// In the extensions of a request that is not to be let in: why.
+#[derive(Clone, Debug)]
+pub struct Refused(pub Arc<Error>);
+
 /// Puts the edge around a service.
 #[derive(Clone)]
 pub struct EdgeLayer(Arc<dyn Clock>);
@@ -79,12 +87,21 @@ where
         let method = Method::of_path(request.uri().path());
         let trace = Trace::begin(request.headers(), method.name(), &*self.clock);
         request.extensions_mut().insert(trace.clone());
+        request.extensions_mut().insert(method);
         // Always there, so that whatever is logged of this call can be found by what it is told.
         let span = tracing::error_span!("call", trace_id = %trace.id(), method = method.name());
-        let limit = client_limit(request.headers()).unwrap_or(CALL_LIMIT).min(CALL_LIMIT);
+        let refused = request.extensions_mut().remove::<Refused>();
+        let most = if method == Method::UploadAttachment { UPLOAD_LIMIT } else { CALL_LIMIT };
+        let limit = client_limit(request.headers()).unwrap_or(most).min(most);
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        let call = async move { inner.call(request).await };
+        let trace_id = trace.id();
+        let call = async move {
+            match refused {
+                Some(Refused(error)) => Ok(failed(&error, trace_id)),
+                None => inner.call(request).await,
+            }
+        };
         Box::pin(async move { Ok(answer(call, limit, method, trace).await) }.instrument(span))
     }
 }

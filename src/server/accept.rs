@@ -11,6 +11,7 @@ use axum::Router;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use ipnet::IpNet;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
+use super::address::is_in;
 use crate::config::Connections;
 use crate::metrics;
 
@@ -54,6 +56,8 @@ pub(super) struct Acceptor {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) app: Router,
     pub(super) limits: Connections,
+    /// Connections of these are bounded in all, not by address.
+    pub(super) proxies: Vec<IpNet>,
     /// Whether its connections count among those of clients.
     pub(super) counted: bool,
     pub(super) drain: Duration,
@@ -65,9 +69,9 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub(super) async fn run(self) {
-        let Self { listener, tls, app, limits, counted, drain, stop, cut } = self;
+        let Self { listener, tls, app, limits, proxies, counted, drain, stop, cut } = self;
         let peer = Peer { builder: Arc::new(builder()), tls, app, stop: stop.clone(), cut };
-        let slots = Arc::new(Slots { limits, taken: Mutex::default() });
+        let slots = Arc::new(Slots { limits, proxies, taken: Mutex::default() });
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -219,6 +223,8 @@ impl Peer {
 /// Counts connections, in all and by address.
 struct Slots {
     limits: Connections,
+    /// Behind these many clients are.
+    proxies: Vec<IpNet>,
     taken: Mutex<Taken>,
 }
 
@@ -239,7 +245,8 @@ impl Slots {
         let from = who(ip);
         let mut taken = self.taken.lock();
         let here = taken.by_address.get(&from).copied().unwrap_or(0);
-        if taken.total >= self.limits.total || here >= self.limits.per_address {
+        let crowded = here >= self.limits.per_address && !is_in(&self.proxies, ip);
+        if taken.total >= self.limits.total || crowded {
             return None;
         }
         taken.total += 1;
@@ -262,7 +269,7 @@ impl Drop for Slot {
 }
 
 /// An IPv6 peer is its network of 64 bits: it has all addresses of it.
-fn who(ip: IpAddr) -> IpAddr {
+pub(super) fn who(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
         ip @ IpAddr::V4(_) => ip,
@@ -276,7 +283,7 @@ mod tests {
     #[test]
     fn connections_are_bounded_by_address_and_in_all() {
         let limits = Connections { total: 3, per_address: 2 };
-        let slots = Arc::new(Slots { limits, taken: Mutex::default() });
+        let slots = Arc::new(Slots { limits, proxies: Vec::new(), taken: Mutex::default() });
         let take = |ip: &str| slots.take(ip.parse().unwrap());
         let first = take("10.0.0.1").unwrap();
         let _second = take("::ffff:10.0.0.1").unwrap();

@@ -34,6 +34,7 @@ impl Bound {
             tls: None,
             app,
             limits: CONNECTIONS,
+            proxies: Vec::new(),
             counted: false,
             drain: DRAIN,
             stop: cut.clone(),

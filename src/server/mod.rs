@@ -16,10 +16,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http::{StatusCode, Version};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,10 @@ use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::{ServiceBuilder, ServiceExt};
 
+use address::Addresses;
+
 use crate::auth::{AuthLayer, Signer, Verifier};
+use crate::chat::Service;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::rpc::EdgeLayer;
@@ -41,12 +45,17 @@ use crate::rpc::generated::user_service_server::{UserService, UserServiceServer}
 use crate::vital::Vital;
 
 mod accept;
+mod address;
 mod admin;
 mod drain;
+mod files;
 mod health;
 mod http_routes;
 mod node;
 mod origin;
+
+/// How often addresses that have been quiet are forgotten.
+const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub use health::Readiness;
 pub use node::{Node, StartError};
@@ -61,6 +70,8 @@ pub struct Edge {
     pub readiness: watch::Receiver<Readiness>,
     /// Where its own tasks belong.
     pub vital: Vital,
+    /// Whose files go in and out by plain HTTP; `None`: there are none.
+    pub files: Option<Arc<Service>>,
 }
 
 /// A port that is ours; connections wait in the system's queue.
@@ -77,9 +88,16 @@ pub struct Running {
     cut: CancellationToken,
 }
 
+/// Connections that wait to be taken, where the system allows as many: thousands may come at once.
+const CONNECTIONS_WAITING: u32 = 4_096;
+
 /// Takes the port.
-pub async fn bind(addr: SocketAddr) -> std::io::Result<Bound> {
-    let listener = TcpListener::bind(addr).await?;
+pub fn bind(addr: SocketAddr) -> std::io::Result<Bound> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Else a server that is started anew finds its port taken for a minute.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    let listener = socket.listen(CONNECTIONS_WAITING)?;
     let addr = listener.local_addr()?;
     Ok(Bound { listener, addr })
 }
@@ -124,6 +142,7 @@ impl Bound {
             tls: config.tls.as_ref().map(|tls| Arc::clone(&tls.0).into()),
             app: app(config, edge, routes),
             limits: config.connections,
+            proxies: config.proxies.clone(),
             counted: true,
             drain: config.times.drain_timeout,
             stop,
@@ -148,7 +167,7 @@ impl Running {
 
 /// All that answers on the port.
 fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
-    let Edge { verifier, clock, readiness, vital } = edge;
+    let Edge { verifier, clock, readiness, vital, files } = edge;
     let mut routes = routes.add_service(health::service(readiness.clone(), &vital));
     if config.reflection {
         routes = health::with_reflection(routes);
@@ -166,7 +185,7 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
             }
             let request = match request.version() {
                 Version::HTTP_2 => request,
-                _ => request.map(|body| Body::new(drain::Drained::new(body))),
+                _ => request.map(|body| Body::new(drain::Drained::new(body, drain::CALL))),
             };
             match grpc.oneshot(request).await {
                 Ok(response) => response.into_response(),
@@ -175,8 +194,23 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
         }
     };
     let signer = if config.dev { Signer::of(&config.tokens) } else { None };
-    let app = http_routes::router(readiness, signer, clock).fallback(fallback);
-    origin::guard(app, config)
+    let mut app = http_routes::router(readiness, signer, clock);
+    if let Some(service) = files {
+        app = app.merge(files::router(service));
+    }
+    let app = app.fallback(fallback);
+    let addresses = Arc::new(Addresses::new(config));
+    vital.spawn("addresses", sweep(Arc::clone(&addresses)));
+    origin::guard(app.layer(from_fn_with_state(addresses, address::bounded)), config)
+}
+
+/// Forgets addresses that have been quiet, now and then.
+async fn sweep(addresses: Arc<Addresses>) {
+    let mut again = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        again.tick().await;
+        addresses.sweep();
+    }
 }
 
 fn is_grpc(request: &Request) -> bool {

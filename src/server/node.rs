@@ -11,13 +11,16 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Bound, Edge, Readiness, Running, all_routes, bind};
 use crate::auth::Verifier;
 use crate::bus::{self, Bus, BusOptions};
+use crate::chat::rate::UserLimits;
 use crate::chat::{Service, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, Refused};
+use crate::files::{self, Depot};
 use crate::rpc::Door;
 use crate::session::{Sessions, Times};
 use crate::store::{self, Measured, Store};
 use crate::vital::{Crash, Vital};
+use crate::webhook::Webhooks;
 
 /// How often the store is asked whether it is there.
 const STORE_ASKED_EVERY: Duration = Duration::from_secs(5);
@@ -42,6 +45,12 @@ pub enum StartError {
     /// The bus cannot be opened.
     #[error(transparent)]
     Bus(#[from] bus::OpenError),
+    /// The depot of attachments cannot be opened.
+    #[error(transparent)]
+    Depot(#[from] files::OpenError),
+    /// Nothing can be sent by HTTP.
+    #[error("webhooks cannot be sent: {0}")]
+    Webhooks(reqwest::Error),
     /// The store was opened, and then did not answer.
     #[error("the store does not answer: {0}")]
     Away(#[from] store::StoreError),
@@ -66,7 +75,7 @@ impl Node {
     /// Opens what the configuration names, and serves.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let verifier = Arc::new(Verifier::open(&config.tokens, Arc::clone(&clock)).await?);
-        let (bound, admin) = ports(config).await?;
+        let (bound, admin) = ports(config)?;
         let vital = Vital::default();
         let store = store::open(config.store.expose(), Arc::clone(&clock), &vital).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store));
@@ -75,16 +84,31 @@ impl Node {
         let bus = bus::open(options, Arc::clone(&clock), &vital).await?;
         let settings = Settings {
             max_group_members: config.max_group_members,
-            max_messages: config.max_messages,
+            rates: UserLimits {
+                messages: config.rates.map(|rates| rates.messages),
+                calls: config.rates.map(|rates| rates.calls),
+                streams: config.rates.map(|rates| rates.streams),
+            },
             edit_window: config.times.edit_window,
             search: config.search,
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,
+            attachments: config.attachments.as_deref().map(Depot::open).transpose()?,
+            max_attachment_bytes: config.max_attachment_bytes,
+        };
+        let webhooks = match &config.webhooks {
+            None => Webhooks::off(),
+            Some(options) => {
+                let with = (Arc::clone(&store), Arc::clone(&clock));
+                Webhooks::start(options.clone(), with, bus.node().clone(), &vital)
+                    .map_err(StartError::Webhooks)?
+            }
         };
         let backends = (Arc::clone(&store), Arc::clone(&bus));
+        let given = (settings, webhooks);
         let service =
-            Service::start(backends.0, backends.1, Arc::clone(&clock), settings, &vital).await?;
+            Service::start(backends.0, backends.1, Arc::clone(&clock), given, &vital).await?;
         let times = Times {
             heartbeat: config.times.heartbeat,
             heartbeat_timeout: config.times.heartbeat_timeout,
@@ -101,7 +125,8 @@ impl Node {
         let stop = CancellationToken::new();
         let door = Arc::new(Door::new(Arc::clone(&service), Arc::clone(&sessions)));
         let admin = admin.map(|bound| bound.serve_admin(readiness.clone(), &vital));
-        let edge = Edge { verifier, clock, readiness, vital: vital.clone() };
+        let files = Some(Arc::clone(&service));
+        let edge = Edge { verifier, clock, readiness, vital: vital.clone(), files };
         let running = bound.serve(config, edge, all_routes(&door), stop.clone());
         Ok(Self {
             running,
@@ -184,13 +209,10 @@ impl Node {
 }
 
 /// Takes the ports that clients and operators ask.
-async fn ports(config: &Config) -> Result<(Bound, Option<Bound>), StartError> {
-    let take = async |addr| bind(addr).await.map_err(|error| StartError::Listen(addr, error));
-    let admin = match config.admin_listen {
-        Some(addr) => Some(take(addr).await?),
-        None => None,
-    };
-    Ok((take(config.listen).await?, admin))
+fn ports(config: &Config) -> Result<(Bound, Option<Bound>), StartError> {
+    let take = |addr| bind(addr).map_err(|error| StartError::Listen(addr, error));
+    let admin = config.admin_listen.map(take).transpose()?;
+    Ok((take(config.listen)?, admin))
 }
 
 /// Keeps readiness true.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -20,8 +20,8 @@ use crate::chat::Service;
 use crate::chat::calls::supersedes;
 use crate::chat::hub::{Delivery, Listener, Who};
 use crate::chat::limits::{
-    MAX_CLIENT_ID_CHARS, MAX_CLIENT_NAME_CHARS, MAX_COMMANDS_IN_FLIGHT, MAX_JOINED_CHATS,
-    MAX_RECEIPT_MEMBERS, MAX_SESSIONS, MAX_TEXT_BYTES,
+    MAX_ATTACHMENTS, MAX_CLIENT_ID_CHARS, MAX_CLIENT_NAME_CHARS, MAX_COMMANDS_IN_FLIGHT,
+    MAX_JOINED_CHATS, MAX_OPENING, MAX_RECEIPT_MEMBERS, MAX_SESSIONS, MAX_TEXT_BYTES,
 };
 use crate::chat::replay::Opening;
 use crate::clock::Timestamp;
@@ -38,6 +38,7 @@ mod leave;
 mod outbox;
 mod run;
 mod sends;
+mod standing;
 mod tell;
 mod timer;
 
@@ -76,6 +77,8 @@ pub struct Sessions {
     times: Times,
     /// One looks who is there and enters at a time.
     door: Mutex<()>,
+    /// One for each stream that is being opened.
+    turns: Semaphore,
     leave: Arc<Leave>,
     tasks: TaskTracker,
 }
@@ -110,7 +113,8 @@ impl Sessions {
     /// None yet.
     pub fn new(service: Arc<Service>, verifier: Arc<Verifier>, times: Times) -> Self {
         let (leave, tasks) = (Arc::default(), TaskTracker::new());
-        Self { service, verifier, times, door: Mutex::new(()), leave, tasks }
+        let turns = Semaphore::new(MAX_OPENING);
+        Self { service, verifier, times, door: Mutex::new(()), turns, leave, tasks }
     }
 
     /// How many streams are open.
@@ -131,10 +135,12 @@ impl Sessions {
         commands: Commands,
         trace: Trace,
     ) -> Result<Frames> {
+        let _turn = self.turns.acquire().await.map_err(Error::internal)?;
         if self.leave.has_begun() {
             return Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"));
         }
         let (who, background, token) = self.who(&caller, hello)?;
+        self.service.rates.stream(&who.user)?;
         let before = self.service.places(&who.user).await;
         let mut entered = match self.admit(who, background, &before)? {
             Admitted::Enters(entered) => entered,
@@ -294,8 +300,9 @@ impl Sessions {
                 max_group_members: self.service.settings.max_group_members,
                 max_receipt_members: cap(MAX_RECEIPT_MEMBERS),
                 max_joined_chats: cap(MAX_JOINED_CHATS),
+                max_attachment_bytes: self.service.max_attachment_bytes(),
+                max_attachments: cap(MAX_ATTACHMENTS),
                 edit_window: Some(wire::duration(self.service.settings.edit_window)),
-                ..proto::Limits::default()
             }),
         };
         // The first frame of an empty outbox has room.

@@ -10,6 +10,7 @@ use crate::auth::Verifier;
 use crate::bus::{self, BusOptions, Place};
 use crate::chat::hub::{Listener, Who};
 use crate::chat::position::Position;
+use crate::chat::rate::UserLimits;
 use crate::chat::replay::{Lacks, Opening};
 use crate::chat::send::Draft;
 use crate::chat::{Service, Settings};
@@ -19,6 +20,7 @@ use crate::error::Error;
 use crate::model::{DeviceId, SessionId, UserId};
 use crate::trace::{Trace, TraceId};
 use crate::vital::Vital;
+use crate::webhook::Webhooks;
 use crate::wire::EncodedFrame;
 
 const LONG: std::time::Duration = std::time::Duration::from_secs(60);
@@ -46,14 +48,19 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
     };
     let settings = Settings {
         max_group_members: 10,
-        max_messages: None,
+        rates: UserLimits::default(),
         edit_window: LONG,
         search: true,
         resume_window: LONG,
         presence_lease: LONG,
         presence_grace: LONG,
+        attachments: None,
+        max_attachment_bytes: 0,
     };
-    let service = Service::start(store, bus, Arc::clone(&clock), settings, &vital).await.unwrap();
+    let service =
+        Service::start(store, bus, Arc::clone(&clock), (settings, Webhooks::off()), &vital)
+            .await
+            .unwrap();
     let who = Who {
         user: UserId::new("alice"),
         session: place.session,

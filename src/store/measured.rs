@@ -18,7 +18,9 @@ use crate::trace;
 mod content;
 mod files;
 mod groups;
+mod jobs;
 mod people;
+mod services;
 
 /// Asks another store, changes nothing, and records how it did.
 pub struct Measured(Arc<dyn Store>);

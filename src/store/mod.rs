@@ -16,18 +16,22 @@ use crate::vital::Vital;
 mod content;
 mod files;
 mod groups;
+mod jobs;
 pub mod limit;
 mod measured;
 pub mod mongo;
 mod people;
+mod services;
 pub mod sqlite;
 mod values;
 
 pub use content::Content;
 pub use files::Files;
-pub use groups::Groups;
+pub use groups::{GroupChange, GroupChanged, Groups, SettingsWish};
+pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
 pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
+pub use services::{Counts, REVOCATIONS_KEPT, Revocation, Services};
 pub use values::*;
 
 /// A chat cannot be counted past this: it means "this many or more".
@@ -38,7 +42,9 @@ pub const COUNT_CAP: u32 = 1000;
 /// stop it. Lists of ids in arguments may hold repeats and unknown ids; what is unknown is left
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
-pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
+pub trait Store:
+    Content + Files + Groups + Jobs + People + Services + Send + Sync + 'static
+{
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;
 
@@ -139,8 +145,9 @@ pub trait Store: Content + Files + Groups + People + Send + Sync + 'static {
     /// Both members of direct chats, by chat; `chats` are direct.
     async fn pairs(&self, chats: &[ChatId]) -> Result<Vec<Member>>;
 
-    /// All places of a user, also those left less than seven days ago, in no order. Chats that
-    /// are not there are left out.
+    /// All places of a user, also those left less than seven days ago, in no order. One in a
+    /// chat that was deleted counts as left then; chats that are not there otherwise are left
+    /// out.
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
     /// The chats a user is in, in no order, at the least cost. One that is being made, or is not

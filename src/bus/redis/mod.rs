@@ -129,6 +129,14 @@ fn channel(node: &NodeId) -> String {
     format!("node::{node}")
 }
 
+/// Any bytes of a channel are a frame, written back as they came, or refused.
+#[cfg(fuzzing)]
+pub fn fuzz_frame(data: &[u8]) {
+    if let Ok(frame) = frame::decode(&Bytes::copy_from_slice(data)) {
+        assert_eq!(frame::encode(frame.kind, frame.number, &frame.from, &frame.payload), data);
+    }
+}
+
 #[async_trait]
 impl Bus for RedisBus {
     fn node(&self) -> &NodeId {

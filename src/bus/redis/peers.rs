@@ -63,6 +63,10 @@ impl Peer {
         Self { last: 0, seen: now, heard: None, missing: None, lost: None, unnumbered: false }
     }
 
+    fn is_heard(&self, now: Moment) -> bool {
+        self.heard.is_some_and(|heard| now.since(heard.at) < SILENCE)
+    }
+
     /// How long it was silent.
     fn silent(&self, now: Moment) -> Duration {
         now.since(self.heard.unwrap_or(self.seen).at)
@@ -150,12 +154,7 @@ impl Peers {
 
     /// See [`crate::bus::Bus::hears`].
     pub(super) fn hears(&self, node: &NodeId, now: Moment) -> bool {
-        *node == self.me
-            || self
-                .others
-                .get(node)
-                .and_then(|peer| peer.heard)
-                .is_some_and(|heard| now.since(heard.at) < SILENCE)
+        *node == self.me || self.others.get(node).is_some_and(|peer| peer.is_heard(now))
     }
 
     /// See [`crate::bus::Bus::is_deaf`].

@@ -11,6 +11,7 @@ use crate::chat::Service;
 use crate::model::{ChatId, ChatKind, Run, SeqSet, SessionId, UserId};
 use crate::proto;
 use crate::store;
+use crate::webhook::{Event as Happened, Kind};
 use crate::wire;
 
 /// How long it is tried to find out whom to tell.
@@ -40,6 +41,9 @@ impl Service {
         use proto::event::Event;
         let (chat_id, user_id) = (of.chat.to_string(), of.user.to_string());
         if !of.new_read.is_empty() {
+            self.webhooks.note(Kind::MessageRead, || {
+                Happened::message_read(of.chat, &of.user, &of.new_read, self.clock.now())
+            });
             let event = proto::MessageRead {
                 chat_id: chat_id.clone(),
                 user_id: user_id.clone(),

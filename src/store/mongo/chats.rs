@@ -28,8 +28,10 @@ const MEMBERS_A_COMMAND: usize = 1000;
 /// Users times chats up to which all of them are asked for at once.
 const CROSSED: usize = 40_000;
 
-/// Places asked for at once, where there are more; and how many such commands at once.
+/// Places asked for at once, where there are more, or where all are of one user; and how many such
+/// commands at once.
 const PLACES_A_COMMAND: usize = 200;
+const PLACES_OF_ONE: usize = 250;
 const COMMANDS_AT_ONCE: usize = 4;
 
 /// How long a former member's place is told.
@@ -153,7 +155,7 @@ impl Db {
     }
 
     /// A chat, also a deleted one.
-    async fn chat(&self, id: ChatId) -> Result<Option<Chat>> {
+    pub(super) async fn chat(&self, id: ChatId) -> Result<Option<Chat>> {
         let found = round(self.chats.find_one(doc! { "_id": uuid(id.0) })).await?;
         found.map(ChatDoc::chat).transpose()
     }
@@ -163,17 +165,20 @@ impl Db {
         all(self.chats.find(filter)).await?.into_iter().map(ChatDoc::chat).collect()
     }
 
+    /// With the time of the change; a `limit` of 0 is none.
     pub(super) async fn changed_chats(
         &self,
         chats: &[ChatId],
         since: Timestamp,
-    ) -> Result<Vec<Chat>> {
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, Chat)>> {
         let filter = doc! {
             "_id": { "$in": chat_ids(&distinct(chats)) },
             "deleted_at": null,
             "changed_at": { "$gte": date(since) },
         };
-        all(self.chats.find(filter)).await?.into_iter().map(ChatDoc::chat).collect()
+        let changed = |doc: ChatDoc| Ok((doc.changed()?, doc.chat()?));
+        all(self.chats.find(filter).limit(limit.into())).await?.into_iter().map(changed).collect()
     }
 
     /// Those of these chats that are there.
@@ -216,11 +221,37 @@ impl Db {
                 { "left_at": { "$gt": date(now.minus(FORMER)) } },
             ],
         };
-        let mut members = read(all(self.members.find(filter)).await?)?;
+        let members = read(all(self.members.find(filter)).await?)?;
         let chats: Vec<_> = members.iter().map(|member| member.chat).collect();
         let existing = self.existing(&chats).await?;
-        members.retain(|member| existing.contains(&member.chat));
-        Ok(members)
+        let (mut there, orphans): (Vec<Member>, Vec<Member>) = members
+            .into_iter()
+            .partition(|member| member.left_at.is_some() || existing.contains(&member.chat));
+        if !orphans.is_empty() {
+            there.extend(self.left_by_deletion(orphans, now.minus(FORMER)).await?);
+        }
+        Ok(there)
+    }
+
+    /// Those of these places whose chat was deleted since, as left then. The others are of chats
+    /// that are being made.
+    async fn left_by_deletion(&self, places: Vec<Member>, since: Timestamp) -> Result<Vec<Member>> {
+        let ids: Vec<_> = places.iter().map(|place| place.chat).collect();
+        let filter = doc! {
+            "_id": { "$in": chat_ids(&distinct(&ids)) },
+            "deleted_at": { "$gt": date(since) },
+        };
+        let mut deleted = HashMap::new();
+        for doc in all(self.chats.find(filter)).await? {
+            let chat = doc.chat()?;
+            deleted.insert(chat.id, (chat.deleted_at, chat.revision));
+        }
+        let left = |mut place: Member| {
+            let (at, revision) = *deleted.get(&place.chat)?;
+            (place.left_at, place.left_revision) = (at, revision);
+            Some(place)
+        };
+        Ok(places.into_iter().filter_map(left).collect())
     }
 
     /// By the index alone.
@@ -278,7 +309,12 @@ impl Db {
         let wanted: HashSet<_> = places.iter().collect();
         let chats = wanted.iter().map(|(chat, _)| chat).collect::<HashSet<_>>().len();
         let users = wanted.iter().map(|(_, user)| user).collect::<HashSet<_>>().len();
-        let at_once = if chats * users <= CROSSED { wanted.len().max(1) } else { PLACES_A_COMMAND };
+        let at_once = match users {
+            // Of an inbox: several commands take half the time on two cores.
+            1 => PLACES_OF_ONE,
+            _ if chats * users <= CROSSED => wanted.len().max(1),
+            _ => PLACES_A_COMMAND,
+        };
         let each: Vec<_> = wanted.iter().copied().collect();
         let calls: Vec<_> = each.chunks(at_once).map(|some| self.at_some(some)).collect();
         let found = stream::iter(calls).buffer_unordered(COMMANDS_AT_ONCE);

@@ -18,7 +18,7 @@ use crate::vital::Vital;
 /// Keys in one command.
 const AT_ONCE: usize = 256;
 /// Who asks for more than this asks alone.
-const FEW: usize = 32;
+pub(super) const FEW: usize = 32;
 /// Commands of one sort under way.
 const UNDER_WAY: usize = 2;
 /// Questions that may wait. More are Busy.

@@ -21,6 +21,9 @@ const CHATS_A_COMMAND: usize = 1000;
 const HEADS_A_COMMAND: usize = 250;
 const HEADS_AT_ONCE: usize = 4;
 
+/// Chats times seqs up to which all of them are asked for at once.
+const CROSSED: usize = 2_000;
+
 /// Counts that one command makes, where all are short.
 const COUNTS_A_COMMAND: usize = 50;
 
@@ -87,6 +90,19 @@ impl Db {
     }
 
     pub(super) async fn messages(&self, places: &[(ChatId, Seq)]) -> Result<Vec<Message>> {
+        let wanted: HashSet<_> = places.iter().collect();
+        let chats: HashSet<ChatId> = wanted.iter().map(|(chat, _)| *chat).collect();
+        let seqs: HashSet<Seq> = wanted.iter().map(|(_, seq)| *seq).collect();
+        if chats.len() * seqs.len() <= CROSSED {
+            // All of these seqs in all of these chats: one plan for all of it.
+            let filter = doc! {
+                "chat_id": { "$in": chat_ids(&chats.into_iter().collect::<Vec<_>>()) },
+                "seq": { "$in": seqs.into_iter().map(i64::from).collect::<Vec<_>>() },
+            };
+            let mut found = messages(all(self.messages.find(filter).hint(by_place())).await?)?;
+            found.retain(|message| wanted.contains(&(message.chat, message.seq)));
+            return Ok(found);
+        }
         let mut by_chat: HashMap<ChatId, Vec<i64>> = HashMap::new();
         for (chat, seq) in places {
             by_chat.entry(*chat).or_default().push((*seq).into());
@@ -159,14 +175,8 @@ impl Db {
         if limit == 0 || chats.is_empty() {
             return Ok(Vec::new());
         }
-        let at = date(after.at);
-        let filter = doc! {
-            "chat_id": { "$in": chat_ids(&distinct(chats)) },
-            "changed_at": { "$gte": at },
-            "$or": [{ "changed_at": { "$gt": at } }, { "seq": { "$gt": i64::from(after.seq) } }],
-        };
         let order = doc! { "changed_at": 1, "seq": 1, "chat_id": 1 };
-        let find = self.find(filter).sort(order).limit(limit.into());
+        let find = self.find(changed_filter(chats, after)).sort(order).limit(limit.into());
         let found: Result<Vec<_>> = all(find).await?.into_iter().map(changed).collect();
         let mut found = found?;
         if let Some(last) = found.get(limit as usize - 1).map(|last| last.cursor) {
@@ -182,6 +192,17 @@ impl Db {
             }
         }
         Ok(found)
+    }
+
+    /// The same in no order, and with no promise of which, where there are more than `limit`.
+    pub(super) async fn changed_after(
+        &self,
+        chats: &[ChatId],
+        after: ChangeCursor,
+        limit: u32,
+    ) -> Result<Vec<ChangedMessage>> {
+        let find = self.find(changed_filter(chats, after)).limit(limit.into());
+        all(find).await?.into_iter().map(changed).collect()
     }
 
     pub(super) async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {
@@ -303,6 +324,15 @@ fn within(chat: ChatId, runs: &[Run], also: &Document) -> Document {
             all.insert("$or", runs);
             all
         }
+    }
+}
+
+fn changed_filter(chats: &[ChatId], after: ChangeCursor) -> Document {
+    let at = date(after.at);
+    doc! {
+        "chat_id": { "$in": chat_ids(&distinct(chats)) },
+        "changed_at": { "$gte": at },
+        "$or": [{ "changed_at": { "$gt": at } }, { "seq": { "$gt": i64::from(after.seq) } }],
     }
 }
 

@@ -7,12 +7,15 @@
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
 //! | `log` | reading messages |
 //! | `content`, `search` | what they become; finding them |
+//! | `groups` | groups that change: transactions, and the notes that follow them |
+//! | `reads`, `changes`, `gather` | what many streams ask for, read together |
 //! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
 //! What it keeps true: everything is written with `w: majority, j: true` and read with majority
 //! reads from the primary; times of change are mongod's; an exchange takes seconds at most.
 
+mod changes;
 mod chats;
 mod content;
 mod docs;
@@ -21,6 +24,7 @@ mod files;
 mod flush;
 mod gather;
 mod groups;
+mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
@@ -30,6 +34,7 @@ mod reads;
 mod receipts;
 mod schema;
 mod search;
+mod services;
 mod users;
 mod write;
 
@@ -56,6 +61,7 @@ pub struct MongoStore {
     db: Db,
     lanes: Lanes,
     reads: Reads,
+    clock: Arc<dyn Clock>,
     closed: AtomicBool,
 }
 
@@ -74,7 +80,7 @@ impl MongoStore {
         let db = Db::open(url).await?;
         let lanes = Lanes::start(&db, vital);
         let reads = Reads::start(&db, &clock, vital);
-        Ok(Self { db, lanes, reads, closed: AtomicBool::new(false) })
+        Ok(Self { db, lanes, reads, clock, closed: AtomicBool::new(false) })
     }
 
     fn reads(&self) -> Result<&Reads> {
@@ -128,7 +134,7 @@ impl Store for MongoStore {
     }
 
     async fn messages(&self, places: &[(ChatId, Seq)]) -> Result<Vec<Message>> {
-        self.db()?.messages(places).await
+        self.reads()?.messages.rows(places).await
     }
 
     async fn message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
@@ -153,7 +159,7 @@ impl Store for MongoStore {
         after: ChangeCursor,
         limit: u32,
     ) -> Result<Vec<ChangedMessage>> {
-        self.db()?.changed_messages(chats, after, limit).await
+        self.reads()?.changes.messages(chats, after, limit).await
     }
 
     async fn create_chat(&self, new: NewChat) -> Result<Created> {
@@ -199,7 +205,7 @@ impl Store for MongoStore {
     }
 
     async fn changed_chats(&self, chats: &[ChatId], since: Timestamp) -> Result<Vec<Chat>> {
-        self.db()?.changed_chats(chats, since).await
+        self.reads()?.changes.chats(chats, since).await
     }
 
     async fn mark(&self, marks: Vec<Mark>) -> Result<Vec<Option<(SeqSet, SeqSet)>>> {
@@ -212,7 +218,7 @@ impl Store for MongoStore {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<Member>> {
-        self.db()?.changed_receipts(chats, since, limit).await
+        self.reads()?.changes.receipts(chats, since, limit).await
     }
 
     async fn count_unread(&self, queries: &[UnreadQuery]) -> Result<Vec<u32>> {

@@ -79,22 +79,20 @@ impl Db {
         Ok(self.at(places).await?.into_iter().map(entry).collect())
     }
 
+    /// With the time of the change.
     pub(super) async fn changed_receipts(
         &self,
         chats: &[ChatId],
         since: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Member>> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Vec<(Timestamp, Member)>> {
         let filter = doc! {
             "chat_id": { "$in": chat_ids(chats) },
             "left_at": null,
             "receipts_at": { "$gte": date(since) },
         };
         let found = all(self.members.find(filter).limit(limit.into())).await?;
-        found.into_iter().map(MemberDoc::member).collect()
+        found.into_iter().map(|doc| Ok((doc.changed()?, doc.member()?))).collect()
     }
 }
 

@@ -12,10 +12,11 @@ use mongodb::options::{
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
-use super::super::{Result, StoreError};
+use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError};
 use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
+use super::files::FileDoc;
 use super::people::ReserveDoc;
 
 /// How long making all indexes may take when the store opens.
@@ -46,10 +47,18 @@ pub(super) struct Db {
     pub(super) members: Collection<MemberDoc>,
     /// By user id.
     pub(super) users: Collection<UserDoc>,
+    /// By the attachment's id.
+    pub(super) files: Collection<FileDoc>,
     /// By user id: what each keeps from others.
     pub(super) reserves: Collection<ReserveDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
+    /// By user id: when the user was signed out.
+    pub(super) revocations: Collection<Document>,
+    /// By queue and id; without `due_at` once done.
+    pub(super) jobs: Collection<Document>,
+    /// By name.
+    pub(super) turns: Collection<Document>,
 }
 
 impl Db {
@@ -88,8 +97,12 @@ impl Db {
             chat_keys: database.collection("chat_keys"),
             members: database.collection("members"),
             users: database.collection("users"),
+            files: database.collection("files"),
             reserves: database.collection("reserves"),
             keys: database.collection("keys"),
+            revocations: database.collection("revocations"),
+            jobs: database.collection("jobs"),
+            turns: database.collection("turns"),
             database,
             client,
         };
@@ -126,8 +139,28 @@ impl Db {
         messages.map_err(|error| failure(&error))?;
         let members = self.members.create_indexes(members).await;
         members.map_err(|error| failure(&error))?;
+        let due = IndexOptions::builder()
+            .partial_filter_expression(doc! { "due_at": { "$exists": true } })
+            .build();
+        let files = [
+            index(doc! { "owner_id": 1, "held": 1 }, IndexOptions::default()),
+            index(doc! { "due_at": 1 }, due),
+        ];
+        self.files.create_indexes(files).await.map_err(|error| failure(&error))?;
         let hidden = self.hidden.create_indexes(hidden).await;
         hidden.map_err(|error| failure(&error))?;
+        // mongod itself takes out what is too old.
+        let kept = IndexOptions::builder().expire_after(REVOCATIONS_KEPT).build();
+        let revocations = self.revocations.create_index(index(doc! { "at": 1 }, kept)).await;
+        revocations.map_err(|error| failure(&error))?;
+        let waiting = doc! { "due_at": { "$exists": true } };
+        let waiting = IndexOptions::builder().partial_filter_expression(waiting).build();
+        let remembered = IndexOptions::builder().expire_after(JOBS_REMEMBERED).build();
+        let jobs = [
+            index(doc! { "queue": 1, "due_at": 1, "_id": 1 }, waiting),
+            index(doc! { "done_at": 1 }, remembered),
+        ];
+        self.jobs.create_indexes(jobs).await.map_err(|error| failure(&error))?;
         Ok(())
     }
 

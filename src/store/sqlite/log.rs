@@ -47,13 +47,13 @@ fn is_member(db: &Connection, chat: ChatId, user: &str) -> rusqlite::Result<bool
 pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> rusqlite::Result<()> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "INSERT INTO messages ({MESSAGE})
+            "INSERT INTO messages ({MESSAGE}, num)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-               ?15, ?16)"
+               ?15, ?16, ?17, (SELECT coalesce(max(num), 0) + 1 FROM messages)) RETURNING num"
         )
     });
     let (note_kind, note) = rows::note_columns(message.note.as_ref())?;
-    db.prepare_cached(&SQL)?.execute(params![
+    let values = params![
         message.chat.0.as_bytes(),
         message.seq,
         message.id.0.as_bytes(),
@@ -70,8 +70,10 @@ pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> ru
         message.text,
         rows::mentions_column(&message.mentions),
         rows::reactions_column(&message.reactions)?,
-    ])?;
-    search::put(db, db.last_insert_rowid(), message.chat, words)
+        rows::attachments_column(&message.attachments)?,
+    ];
+    let num = db.prepare_cached(&SQL)?.query_row(values, |row| row.get(0))?;
+    search::put(db, num, message.chat, words)
 }
 
 /// All messages that the rest of a SELECT finds.

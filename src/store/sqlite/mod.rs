@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use rusqlite::Connection;
 
 use self::readers::Readers;
 use self::writer::Writer;
@@ -30,6 +31,7 @@ mod content;
 mod failure;
 mod files;
 mod groups;
+mod jobs;
 pub(super) mod limit;
 mod log;
 mod people;
@@ -39,6 +41,7 @@ mod receipts;
 mod rows;
 mod schema;
 mod search;
+mod services;
 mod users;
 mod writer;
 
@@ -54,6 +57,9 @@ const READS_WAITING: usize = 4096;
 
 /// Threads that read, beside the one that writes.
 const READERS: usize = 3;
+
+/// Keys that are hardly worth a thread of their own.
+const PART: usize = 64;
 
 /// Who waits longer is told that the store cannot be reached.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,6 +92,25 @@ impl SqliteStore {
         let (writer, thread) =
             Writer::start(db, clock.clone(), (lock, reading), vital).map_err(no_thread)?;
         Ok(Self { writer, readers, clock, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// What is of many keys is read by all threads at once, a part by each.
+    async fn in_parts<K, V>(
+        &self,
+        keys: Vec<K>,
+        read: fn(&Connection, &[K]) -> rusqlite::Result<Vec<V>>,
+    ) -> Result<Vec<V>>
+    where
+        K: Clone + Send + 'static,
+        V: Send + 'static,
+    {
+        let size = keys.len().div_ceil(READERS).max(PART);
+        let part = |keys: &[K]| {
+            let keys = keys.to_vec();
+            self.readers.ask(move |db| read(db, &keys))
+        };
+        let parts = futures_util::future::try_join_all(keys.chunks(size).map(part)).await?;
+        Ok(parts.into_iter().flatten().collect())
     }
 }
 
@@ -122,8 +147,7 @@ impl Store for SqliteStore {
     }
 
     async fn heads(&self, chats: &[ChatId]) -> Result<Vec<Head>> {
-        let chats = each_once(chats);
-        self.readers.ask(move |db| log::heads(db, &chats)).await
+        self.in_parts(each_once(chats), log::heads).await
     }
 
     async fn history(
@@ -208,8 +232,7 @@ impl Store for SqliteStore {
     }
 
     async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {
-        let of = each_once(of);
-        self.readers.ask(move |db| chats::places(db, &of)).await
+        self.in_parts(each_once(of), chats::places).await
     }
 
     async fn count_memberships(&self, users: &[UserId]) -> Result<Vec<u32>> {

@@ -17,13 +17,14 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// Ids are 16 bytes, times are milliseconds, sets of seqs are a prefix and runs (two 32-bit
 /// numbers each, big-endian). A `sender_id` of '' is the service itself, so that one index
 /// serves for the repeats of notes too. `changed_at` and `receipts_at` are by the store's clock.
-/// The text stands last, so that what counts and compares need not read past it. `num` is the
-/// order of storing, and the row in `found_by`; what is there of a message is split by us: the
-/// tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between. A
-/// block that was taken back stays for a while, no more `blocked`.
+/// The text stands last, so that what counts and compares need not read past it. Messages lie by
+/// chat and `seq`: a page of history is a few pages of the file, however many chats talk at once.
+/// `num` is the order of storing, and the row in `found_by`; what is there of a message is split by
+/// us: the tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between.
+/// A block that was taken back stays for a while, no more `blocked`.
 const TABLES: &str = "
 CREATE TABLE messages (
-  num               INTEGER PRIMARY KEY,
+  num               INTEGER NOT NULL,
   chat_id           BLOB    NOT NULL,
   seq               INTEGER NOT NULL,
   id                BLOB    NOT NULL,
@@ -38,11 +39,13 @@ CREATE TABLE messages (
   reply_id          BLOB,
   reply_seq         INTEGER,
   note              TEXT,
+  attachments       TEXT,
   mentions          TEXT    NOT NULL,
   reactions         TEXT,
-  text              TEXT    NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX messages_place ON messages (chat_id, seq);
+  text              TEXT    NOT NULL,
+  PRIMARY KEY (chat_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX messages_num ON messages (num);
 CREATE UNIQUE INDEX messages_repeat ON messages (chat_id, sender_id, client_message_id);
 CREATE UNIQUE INDEX messages_log ON messages (id);
 CREATE INDEX messages_changed ON messages (chat_id, changed_at, seq)
@@ -85,9 +88,14 @@ CREATE TABLE members (
   delivered_more BLOB    NOT NULL,
   read_to        INTEGER NOT NULL,
   read_more      BLOB    NOT NULL,
-  muted_until    INTEGER,
-  left_at        INTEGER,
   receipts_at    INTEGER,
+  pinned_at      INTEGER,
+  archived       INTEGER NOT NULL DEFAULT 0,
+  muted_until    INTEGER,
+  settings_rev   INTEGER NOT NULL DEFAULT 0,
+  settings_at    INTEGER,
+  left_at        INTEGER,
+  left_revision  INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (chat_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX members_user ON members (user_id);
@@ -99,6 +107,29 @@ CREATE TABLE users (
   issued_at    INTEGER,
   last_active  INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE files (
+  id                BLOB    NOT NULL PRIMARY KEY,
+  owner_id          TEXT    NOT NULL,
+  file_name         TEXT    NOT NULL,
+  content_type      TEXT    NOT NULL DEFAULT '',
+  size              INTEGER NOT NULL,
+  width             INTEGER NOT NULL DEFAULT 0,
+  height            INTEGER NOT NULL DEFAULT 0,
+  blurhash          TEXT    NOT NULL DEFAULT '',
+  thumbnail         INTEGER NOT NULL DEFAULT 0,
+  uploaded          INTEGER NOT NULL DEFAULT 0,
+  body              BLOB,
+  wants_preview     INTEGER NOT NULL DEFAULT 0,
+  chat_id           BLOB,
+  client_message_id TEXT,
+  claimed_at        INTEGER,
+  held              INTEGER NOT NULL DEFAULT 0,
+  doomed            INTEGER NOT NULL DEFAULT 0,
+  due_at            INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX files_owner ON files (owner_id) WHERE held = 0;
+CREATE INDEX files_due ON files (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE reserves (
   user_id            TEXT    NOT NULL PRIMARY KEY,
@@ -116,6 +147,31 @@ CREATE TABLE blocks (
   PRIMARY KEY (user_id, other_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_revision ON blocks (user_id, revision);
+CREATE TABLE jobs (
+  queue    TEXT    NOT NULL,
+  id       TEXT    NOT NULL,
+  body     BLOB    NOT NULL,
+  attempts INTEGER NOT NULL,
+  noted_at INTEGER NOT NULL,
+  due_at   INTEGER,
+  done_at  INTEGER,
+  PRIMARY KEY (queue, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_due ON jobs (queue, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX jobs_done ON jobs (done_at) WHERE done_at IS NOT NULL;
+
+CREATE TABLE turns (
+  name   TEXT    NOT NULL PRIMARY KEY,
+  holder TEXT    NOT NULL,
+  until  INTEGER NOT NULL,
+  at     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revocations (
+  user_id TEXT    NOT NULL PRIMARY KEY,
+  at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revocations_at ON revocations (at);
 
 CREATE TABLE keys (
   use TEXT    NOT NULL,

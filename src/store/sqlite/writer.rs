@@ -113,6 +113,8 @@ where
             (None, Some(outcome)) => outcome,
             (None, None) => Err(StoreError::Broken("a command was not run".into()).into()),
         };
+        // Its span ends before whoever waits goes on.
+        drop(self.span);
         // Who asked may have gone; what was done stays.
         drop(self.to.send(outcome));
     }

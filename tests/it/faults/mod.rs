@@ -7,7 +7,7 @@
 //! - `run`: one run of all that; `mutants`: bugs on purpose, each of which it must find.
 //!
 //! `ADDA_FAULTS_SEED`, `ADDA_FAULTS_SECONDS` and `ADDA_FAULTS_FLAGS` (short, default, both) say
-//! which runs; `make faults` sets them.
+//! which runs; `make faults` sets them, and `make test` a seed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ use record::Limits;
 use run::{Orders, Report};
 
 /// How long harm is done in `make test`.
-const SHORT_RUN: u64 = 90;
+const SHORT_RUN: u64 = 60;
 /// What a run takes beside that, at most.
 const GRACE: Duration = Duration::from_secs(300);
 

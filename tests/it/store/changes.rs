@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use adda::clock::Timestamp;
-use adda::model::{ChatId, MessageId, Seq};
-use adda::store::{ChangeCursor, ChangedMessage};
+use adda::model::{ChatId, MessageId, Run, Seq, UserId};
+use adda::store::{ChangeCursor, ChangedMessage, Mark};
 use tokio::task::JoinSet;
 
 use super::{Bench, on_every_store, seqs};
@@ -17,6 +17,7 @@ on_every_store!(
     what_did_not_change_is_not_among_the_changed,
     pages_of_changed_messages_lose_and_repeat_nothing,
     changed_messages_are_those_after_the_cursor,
+    who_ask_at_once_are_told_each_what_is_of_their_own_time,
 );
 
 async fn of_a_deleted_message_the_text_goes_and_the_place_stays(bench: &Bench) {
@@ -139,6 +140,42 @@ async fn changed_messages_are_those_after_the_cursor(bench: &Bench) {
     let just_before = ChangeCursor { at: Timestamp(last.at.0), seq: last.seq - 1 };
     let rest = bench.node().changed_messages(&[chat], just_before, 100).await.unwrap();
     assert_eq!(rest.iter().map(place).collect::<Vec<_>>(), [(chat, 3)]);
+}
+
+async fn who_ask_at_once_are_told_each_what_is_of_their_own_time(bench: &Bench) {
+    let chat = bench.group(&["ana"]).await;
+    let made = bench.node().now().await.unwrap();
+    let mut times = vec![Timestamp(0), made];
+    for _ in 0..4 {
+        let sent = bench.send(chat, "ana").await;
+        bench.node().delete_message(chat, sent.id).await.unwrap();
+        let read = vec![Run { first: sent.seq, last: sent.seq }];
+        let (user, delivered, seen) = (UserId::new("ana"), Vec::new(), Default::default());
+        bench.node().mark(vec![Mark { user, chat, delivered, read, seen }]).await.unwrap();
+        times.push(bench.node().now().await.unwrap());
+        times.push(all_changed(bench, &[chat]).await.last().unwrap().cursor.at);
+    }
+    let all = all_changed(bench, &[chat]).await;
+    let store = &bench.stores[0];
+    let asks = times.iter().map(|since| async move {
+        let (cursor, chats) = (ChangeCursor { at: *since, seq: 0 }, [chat, chat]);
+        tokio::try_join!(
+            store.changed_messages(&chats, cursor, 100),
+            store.changed_chats(&chats, *since),
+            store.changed_receipts(&chats, *since, 100),
+        )
+    });
+    for (since, answer) in times.iter().zip(futures_util::future::join_all(asks).await) {
+        let (messages, chats, receipts) = answer.unwrap();
+        let own = all.iter().filter(|changed| changed.cursor.at >= *since);
+        let messages: Vec<_> = messages.iter().map(place).collect();
+        assert_eq!(messages, own.map(place).collect::<Vec<_>>(), "since {since:?}");
+        // Made, and marked last, at a time that only the store knows, within a moment of these.
+        assert!(since.0 > 0 || (chats.len() == 1 && receipts.len() == 1));
+        let alone = store.changed_receipts(&[chat], *since, 100).await.unwrap();
+        assert_eq!(receipts, alone);
+        assert_eq!(chats, store.changed_chats(&[chat], *since).await.unwrap());
+    }
 }
 
 fn place(changed: &ChangedMessage) -> (ChatId, Seq) {

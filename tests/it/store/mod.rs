@@ -11,10 +11,14 @@ mod backends;
 mod changes;
 mod chats;
 mod content;
+mod files;
+mod groups;
 mod history;
+mod jobs;
 mod people;
 mod receipts;
 mod search;
+mod services;
 mod sqlite;
 mod unread;
 mod users;
@@ -99,6 +103,7 @@ impl Bench {
             client_message_id: client_id.to_owned(),
             content_hash: [1; 16],
             text: format!("{client_id} of {sender}"),
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             words: Vec::new(),
@@ -152,6 +157,7 @@ impl Bench {
                 member_count: u32::try_from(members.len()).unwrap(),
                 revision: 1,
                 deleted_at: None,
+                untold: false,
             },
             members: members
                 .iter()
