@@ -3,14 +3,20 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 DEV_STORE ?= sqlite:dev.db
+PAGE = clients/web/packages/page/dist
 
-.PHONY: help run build bench test test-rust test-python test-web faults mutants fuzz lint fmt proto tools clean
+.PHONY: help run page build bench test test-rust test-python test-web faults mutants fuzz lint fmt proto tools clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-run: ## Build and start a development server on http://127.0.0.1:8080.
-	$(CARGO) run --bin adda -- serve --dev --listen 127.0.0.1:8080 --store $(DEV_STORE) --bus memory:
+run: ## Build and start a development server, page and all, on http://127.0.0.1:8080.
+	@bash clients/web/build.sh || echo "run: without the page (see above)" >&2
+	page=; [ ! -e $(PAGE)/index.html ] || page="--page $(PAGE)"; \
+	$(CARGO) run --bin adda -- serve --dev --listen 127.0.0.1:8080 --store $(DEV_STORE) --bus memory: $$page
+
+page: ## Build the web page, clients/web/packages/page/dist; needs Node.
+	bash clients/web/build.sh
 
 build: ## Build the release binary, target/release/adda.
 	$(CARGO) build --release

@@ -12,21 +12,13 @@ skip() {
     exit 0
 }
 
-command -v node >/dev/null || skip "no node"
-node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
-    skip "node is older than 20.19"
+status=0
+bash build.sh || status=$?
+[ "$status" != 3 ] || skip "all of it, for the page cannot be built"
+[ "$status" = 0 ] || exit "$status"
 
-# Installed once, and anew when the lock changes.
-wanted=$(cat package-lock.json; node --version)
-if [ "$(cat node_modules/.wanted 2>/dev/null)" != "$wanted" ]; then
-    npm ci --no-audit --no-fund --loglevel=error || skip "npm cannot install the packages"
-    printf '%s\n' "$wanted" >node_modules/.wanted
-fi
-
-npm run --silent gen
 npm run --silent check
 npm run --silent unit
-npm run --silent build --workspace @adda/page
 
 bin=${ADDA_BIN:-$PWD/../../target/debug/adda}
 [ -x "$bin" ] || { echo "web: no server at $bin: cargo build makes it" >&2; exit 1; }

@@ -1,31 +1,11 @@
-/**
- * What stands before the server in these tests: serves the built page with the Content-Security-Policy it is meant to
- * run under, hands everything else on, and can fail as networks do.
- */
+/** What stands before the server in these tests: hands everything on, and can fail as networks do. */
 
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { extname, join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
-
-export const DIST = fileURLToPath(new URL("../dist", import.meta.url));
-
-export const CSP = [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' https: blob:", "media-src 'self' https:",
-  "connect-src 'self'", "manifest-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-].join("; ");
-
-const TYPES: Record<string, string> = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
-};
 
 export class Front {
   private readonly sockets = new Set<Socket>();
   private away = false;
-  /** Calls that were handed on, by their path. */
-  readonly calls: string[] = [];
   /** Streams that are open now. */
   streams = 0;
   /** The next upload is cut after so many bytes. */
@@ -37,7 +17,7 @@ export class Front {
       this.sockets.add(socket);
       socket.on("close", () => this.sockets.delete(socket));
     });
-    server.on("request", (asked: IncomingMessage, answer: ServerResponse) => void this.serve(asked, answer));
+    server.on("request", (asked: IncomingMessage, answer: ServerResponse) => this.hand(asked, answer));
   }
 
   static async open(backend: string): Promise<Front> {
@@ -66,23 +46,8 @@ export class Front {
     this.server.close();
   }
 
-  private async serve(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
-    const path = new URL(asked.url ?? "/", "http://x").pathname;
-    const file = join(DIST, normalize(path === "/" ? "/index.html" : path));
-    const found = asked.method === "GET" && file.startsWith(DIST) && (await stat(file).catch(() => null))?.isFile();
-    if (!found) return this.hand(asked, answer, path);
-    answer.writeHead(200, {
-      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-      "content-security-policy": CSP,
-      "x-content-type-options": "nosniff",
-      "referrer-policy": "no-referrer",
-    });
-    createReadStream(file).pipe(answer);
-  }
-
-  private hand(asked: IncomingMessage, answer: ServerResponse, path: string): void {
-    this.calls.push(path);
-    const stream = path.endsWith("/Subscribe");
+  private hand(asked: IncomingMessage, answer: ServerResponse): void {
+    const stream = asked.url?.endsWith("/Subscribe");
     const to = new URL(asked.url ?? "/", this.backend);
     const on = request(to, { method: asked.method, headers: { ...asked.headers, host: to.host } }, (got) => {
       answer.writeHead(got.statusCode ?? 502, got.headers);

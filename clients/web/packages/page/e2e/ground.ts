@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 /** The root of the repository. */
 export const ROOT = fileURLToPath(new URL("../../../../..", import.meta.url));
 
+/** The page as it was built. */
+export const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

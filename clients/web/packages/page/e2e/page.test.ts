@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 
 import { describe, expect, test } from "vitest";
 
-import { DIST } from "./front.js";
+import { DIST } from "./ground.js";
 import { Speaker } from "./speaker.js";
 import { stage } from "./stage.js";
 import { until, type Person } from "./world.js";

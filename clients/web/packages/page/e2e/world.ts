@@ -8,7 +8,7 @@ import { chromium, type Browser, type BrowserContext, type Locator, type Page } 
 
 import { start, type Backends, type Pair } from "./backends.js";
 import type { Front } from "./front.js";
-import { ROOT, freePort, until } from "./ground.js";
+import { DIST, ROOT, freePort, until } from "./ground.js";
 
 export { until };
 
@@ -25,8 +25,8 @@ export class Adda {
   static async start(pair: Pair = "sqlite"): Promise<Adda> {
     const on = await start(pair);
     const port = await freePort();
-    const args = ["serve", "--dev", "--listen", `127.0.0.1:${port}`, "--presence-grace", "1s", "--rate-limits", "off",
-      ...on.flags];
+    const args = ["serve", "--dev", "--listen", `127.0.0.1:${port}`, "--page", DIST, "--presence-grace", "1s",
+      "--rate-limits", "off", ...on.flags];
     const adda = new Adda(port, args, on);
     await adda.up();
     return adda;
