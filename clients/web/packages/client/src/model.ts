@@ -158,7 +158,7 @@ export interface User {
   readonly userId: string;
   readonly name: string;
   readonly avatarUrl: string;
-  /** When that was so. */
+  /** When name or picture were set. */
   readonly asOf: number;
 }
 

@@ -110,6 +110,12 @@ export function memberOf(member: ProtoMember): Member {
   };
 }
 
+/** What a member is called, unless adda has not met them yet. */
+export function profileInputs({ userId, displayName, avatarUrl, profileUpdatedAt }: ProtoMember): Input[] {
+  if (!profileUpdatedAt) return [];
+  return [{ type: "user", user: { userId, name: displayName, avatarUrl, asOf: timeOf(profileUpdatedAt) } }];
+}
+
 export function settingsOf(settings: ChatSettings): Settings {
   return {
     revision: settings.revision,
@@ -145,12 +151,11 @@ export function limitsOf(limits: ProtoLimits | undefined): Limits {
 }
 
 /**
- * A chat, and what else it tells. `asOf`: the time by the server's clock when it was asked for; null for an event,
- * whose names may be older than names that are known.
+ * A chat, and what else it tells. `answer`: this user asked for it, so it also says what is of this user; an event
+ * does not.
  */
-export function chatInputs(chat: ProtoChat, me: string, asOf: number | null): Input[] {
+export function chatInputs(chat: ProtoChat, me: string, answer: boolean): Input[] {
   const { chatId } = chat;
-  const answer = asOf !== null;
   const own = chat.membership ?? chat.members.find(({ userId }) => userId === me);
   const last = chat.lastMessage ? messageOf(chat.lastMessage, me, true) : null;
   const row: Chat = {
@@ -175,10 +180,7 @@ export function chatInputs(chat: ProtoChat, me: string, asOf: number | null): In
   };
   const inputs: Input[] = [{ type: "chat", chat: row }];
   for (const member of chat.membership ? [...chat.members, chat.membership] : chat.members) {
-    if (member.displayName) {
-      const { userId, displayName, avatarUrl } = member;
-      inputs.push({ type: "user", user: { userId, name: displayName, avatarUrl, asOf: asOf ?? 0 } });
-    }
+    inputs.push(...profileInputs(member));
     if (member.delivered.length + member.read.length > 0) {
       const sets = { ...blankSets(chatId, member.userId), delivered: runsOf(member.delivered),
         read: runsOf(member.read) };
@@ -222,7 +224,7 @@ export function eventInputs({ event }: Event, me: string, now: number): Input[] 
     case "chatUpdated": {
       const { chat, removed } = event.value;
       if (!chat) return [];
-      if (!removed) return chatInputs(chat, me, null);
+      if (!removed) return chatInputs(chat, me, false);
       return [{ type: "chat", chat: { ...blankChat(chat.chatId), removedAt: chat.revision } }];
     }
     case "reactionsUpdated": {

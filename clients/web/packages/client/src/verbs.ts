@@ -7,8 +7,8 @@ import { ChatKind, MemberRole, type Chat as ProtoChat } from "./gen/adda/v1/chat
 import { DeleteScope } from "./gen/adda/v1/message_calls_pb.js";
 import type { Message as ProtoMessage } from "./gen/adda/v1/message_pb.js";
 import type { Attachment, Member, Message, Role, User } from "./model.js";
-import { serverNow, type Core } from "./session/core.js";
-import { attachmentOf, chatInputs, memberOf, messageOf, settingsOf, userOf } from "./translate.js";
+import type { Core } from "./session/core.js";
+import { attachmentOf, chatInputs, memberOf, messageOf, profileInputs, settingsOf, userOf } from "./translate.js";
 
 /** A page of something; `next` is given to the next question, and empty after the last. */
 export interface Page<T> {
@@ -84,10 +84,9 @@ export abstract class Verbs {
   }
 
   private async create(request: { kind: ChatKind; memberIds: string[]; title?: string; clientChatId?: string }): Promise<string> {
-    const asOf = serverNow(this.core);
     const { chat } = await this.core.calls.call((options) => this.core.calls.chat.createChat(request, options));
     if (!chat) return "";
-    await this.core.commit(chatInputs(chat, this.core.state().me, asOf));
+    await this.core.commit(chatInputs(chat, this.core.state().me, true));
     return chat.chatId;
   }
 
@@ -108,9 +107,8 @@ export abstract class Verbs {
   }
 
   private async change(how: (options: CallOptions) => Promise<{ chat?: ProtoChat | undefined }>): Promise<void> {
-    const asOf = serverNow(this.core);
     const { chat } = await this.core.calls.call(how);
-    if (chat) await this.core.commit(chatInputs(chat, this.core.state().me, asOf));
+    if (chat) await this.core.commit(chatInputs(chat, this.core.state().me, true));
   }
 
   async leave(chatId: string): Promise<void> {
@@ -123,12 +121,8 @@ export abstract class Verbs {
 
   async listMembers(chatId: string, pageToken = ""): Promise<Page<Member>> {
     const request = { chatId, pageToken, pageSize: 200 };
-    const asOf = serverNow(this.core);
     const answer = await this.core.calls.call((options) => this.core.calls.chat.listMembers(request, options));
-    await this.core.commit(answer.members.filter((member) => member.displayName).map((member) => ({
-      type: "user",
-      user: { userId: member.userId, name: member.displayName, avatarUrl: member.avatarUrl, asOf },
-    })));
+    await this.core.commit(answer.members.flatMap(profileInputs));
     return { items: answer.members.map(memberOf), next: answer.nextPageToken };
   }
 

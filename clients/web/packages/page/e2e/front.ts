@@ -8,7 +8,7 @@ export class Front {
   private away = false;
   /** Streams that are open now. */
   streams = 0;
-  /** The next upload is cut after so many bytes. */
+  /** Uploads are cut once, after so many bytes of all of them. */
   cutUploadAfter: number | null = null;
 
   private constructor(private readonly server: Server, public backend: string) {
@@ -61,10 +61,10 @@ export class Front {
     });
     on.on("error", () => (answer.headersSent ? answer.destroy() : answer.writeHead(502).end()));
     answer.on("close", () => on.destroy());
-    let sent = 0;
     asked.on("data", (chunk: Buffer) => {
-      sent += chunk.length;
-      if (asked.method === "PUT" && this.cutUploadAfter !== null && sent > this.cutUploadAfter) {
+      if (asked.method !== "PUT" || this.cutUploadAfter === null) return;
+      this.cutUploadAfter -= chunk.length;
+      if (this.cutUploadAfter < 0) {
         this.cutUploadAfter = null;
         on.destroy();
         asked.destroy();

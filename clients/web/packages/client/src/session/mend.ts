@@ -10,7 +10,7 @@ import type { Input } from "../reduce.js";
 import { has, top, type Runs } from "../runs.js";
 import { unread } from "../select.js";
 import { chatInputs, messageOf } from "../translate.js";
-import { serverNow, type Core } from "./core.js";
+import type { Core } from "./core.js";
 
 const INBOX_PAGE = 100;
 export const PAGE = 100;
@@ -21,9 +21,8 @@ const BACKGROUND = 30;
 
 /** Reads one chat anew. */
 export async function readChat(core: Core, chatId: string): Promise<void> {
-  const asOf = serverNow(core);
   const { chat } = await core.calls.call((options) => core.calls.chat.getChat({ chatId }, options));
-  if (chat) await core.commit(chatInputs(chat, core.state().me, asOf));
+  if (chat) await core.commit(chatInputs(chat, core.state().me, true));
 }
 
 /**
@@ -35,11 +34,10 @@ export async function readInbox(core: Core, heard: ReadonlySet<string>, signal: 
   const listed = new Set<string>();
   let pageToken = "";
   do {
-    const asOf = serverNow(core);
     const request = { pageSize: INBOX_PAGE, pageToken };
     const page = await core.calls.call((options) => core.calls.chat.listChats(request, options));
     signal.throwIfAborted();
-    await core.commit(page.chats.flatMap((chat) => chatInputs(chat, core.state().me, asOf)));
+    await core.commit(page.chats.flatMap((chat) => chatInputs(chat, core.state().me, true)));
     for (const chat of page.chats) listed.add(chat.chatId);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");

@@ -80,20 +80,21 @@ function PrivacyPart() {
   const [held, hold] = useState<Privacy | null>(null);
   useEffect(() => void adda.privacy().then(hold, () => {}), [adda]);
   if (!held) return null;
-  const change = (wish: Partial<Privacy>): void => {
-    void attempt("people", async () => hold(await adda.privacy(wish)));
+  const change = async (wish: Partial<Privacy>): Promise<void> => {
+    hold({ ...held, ...wish });
+    if (!(await attempt("people", async () => hold(await adda.privacy(wish))))) hold(held);
   };
   return (
     <fieldset>
       <legend>{t("settings.privacy")}</legend>
       <label className="check">
         <input type="checkbox" checked={held.hideLastActive}
-          onChange={(event) => change({ hideLastActive: event.target.checked })} />
+          onChange={(event) => void change({ hideLastActive: event.target.checked })} />
         {t("settings.hidelast")}
       </label>
       <label className="check">
         <input type="checkbox" checked={held.hideReadReceipts}
-          onChange={(event) => change({ hideReadReceipts: event.target.checked })} />
+          onChange={(event) => void change({ hideReadReceipts: event.target.checked })} />
         {t("settings.hideread")}
       </label>
       <p className="quiet small">{t("settings.privacy.hint")}</p>
