@@ -31,6 +31,11 @@ export class Speaker {
     return (await this.chat.createChat({ kind: ChatKind.GROUP, memberIds, title })).chat!.chatId;
   }
 
+  /** The chat that stands first in the inbox. */
+  async newest(): Promise<string> {
+    return (await this.chat.listChats({ pageSize: 1 })).chats[0]!.chatId;
+  }
+
   async say(chatId: string, text: string, replyToMessageId = ""): Promise<{ messageId: string; seq: number }> {
     const message = { chatId, clientMessageId: crypto.randomUUID(), text, replyToMessageId };
     return (await this.chat.sendMessage({ message })).outcome!;

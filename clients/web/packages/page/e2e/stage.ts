@@ -3,7 +3,6 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 
-import type { Pair } from "./backends.js";
 import { Front } from "./front.js";
 import { Adda, Person, launch } from "./world.js";
 
@@ -18,7 +17,7 @@ export interface Stage {
   name(base: string): string;
 }
 
-export function stage(pair: Pair = "sqlite"): Stage {
+export function stage(): Stage {
   let people: Person[] = [];
   let n = 0;
   const set: Stage = {
@@ -43,7 +42,7 @@ export function stage(pair: Pair = "sqlite"): Stage {
     },
   };
   beforeAll(async () => {
-    [set.adda, set.browser] = await Promise.all([Adda.start(pair), launch()]);
+    [set.adda, set.browser] = await Promise.all([Adda.start(), launch()]);
     set.front = await Front.open(set.adda.url);
   });
   afterEach(async () => {

@@ -22,11 +22,11 @@ export class Adda {
 
   private constructor(readonly port: number, private readonly args: readonly string[], private readonly on: Backends) {}
 
-  static async start(pair: Pair = "sqlite"): Promise<Adda> {
-    const on = await start(pair);
+  static async start(): Promise<Adda> {
+    const on = await start((process.env["ADDA_E2E_PAIR"] ?? "sqlite") as Pair);
     const port = await freePort();
     const args = ["serve", "--dev", "--listen", `127.0.0.1:${port}`, "--page", DIST, "--presence-grace", "1s",
-      "--rate-limits", "off", ...on.flags];
+      "--rate-limits", "off", "--attachments", `file:${join(on.dir, "attachments")}`, ...on.flags];
     const adda = new Adda(port, args, on);
     await adda.up();
     return adda;
@@ -54,6 +54,18 @@ export class Adda {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await ended;
+  }
+
+  /** Writes so many messages past the server into one group of two, whom it names: who reads, who wrote. */
+  async fill(messages: number): Promise<readonly [string, string]> {
+    await this.kill();
+    const store = this.on.flags[this.on.flags.indexOf("--store") + 1]!;
+    const args = ["load", "--name", "web", "fill", "--store", store, "--chats", "1", "--messages", `${messages}`];
+    const child = spawn(BIN, args, { stdio: ["ignore", "ignore", "inherit"], cwd: this.on.dir });
+    const code = await new Promise((resolve) => child.once("exit", resolve));
+    if (code !== 0) throw new Error(`adda ${args.join(" ")} ended with ${code}`);
+    await this.up();
+    return ["web-h0", "web-h1"];
   }
 
   async stop(): Promise<void> {
@@ -119,6 +131,8 @@ export class Person {
     await this.page.getByRole("button", { name: "New chat" }).click();
     await this.page.getByRole("dialog").getByLabel("User name").fill(user);
     await this.page.getByRole("button", { name: "Start", exact: true }).click();
+    // Until then another chat may be on screen.
+    await this.page.getByRole("dialog").waitFor({ state: "detached" });
     await this.box.waitFor();
   }
 
