@@ -1,36 +1,10 @@
-import { deflateSync } from "node:zlib";
-
 import { expect, test } from "vitest";
 
+import { png } from "./png.js";
 import { stage } from "./stage.js";
 import { until, type Person } from "./world.js";
 
 const on = stage();
-
-/** A PNG of one colour, as large as asked for. */
-function png(width: number, height: number): Buffer {
-  const table = Array.from({ length: 256 }, (_, n) => {
-    let c = n;
-    for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-    return c >>> 0;
-  });
-  const crc = (bytes: Buffer): number => ~bytes.reduce((c, byte) => table[(c ^ byte) & 255]! ^ (c >>> 8), ~0) >>> 0;
-  const chunk = (name: string, data: Buffer): Buffer => {
-    const body = Buffer.concat([Buffer.from(name), data]);
-    const [size, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
-    size.writeUInt32BE(data.length);
-    sum.writeUInt32BE(crc(body));
-    return Buffer.concat([size, body, sum]);
-  };
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width, 0);
-  head.writeUInt32BE(height, 4);
-  head.set([8, 2, 0, 0, 0], 8);
-  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * 3, 120)]);
-  const pixels = deflateSync(Buffer.concat(Array.from({ length: height }, () => row)));
-  return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk("IHDR", head), chunk("IDAT", pixels),
-    chunk("IEND", Buffer.alloc(0))]);
-}
 
 async function attach(person: Person, name: string, mimeType: string, buffer: Buffer): Promise<void> {
   await person.page.locator("input[type=file]").setInputFiles({ name, mimeType, buffer });
@@ -46,6 +20,12 @@ test("an image is sent, seen, and takes its room before it is there", async () =
   const box = (await ben.message("the wall").locator(".image").boundingBox())!;
   expect(box.width / box.height).toBeCloseTo(1.5, 1);
   await ann.tick("the wall", "read").waitFor();
+  // Where there is less room it is smaller, and keeps its shape.
+  await ben.page.setViewportSize({ width: 360, height: 740 });
+  const [small, bubble] = [(await ben.message("the wall").locator(".image").boundingBox())!,
+    (await ben.message("the wall").locator(".bubble").boundingBox())!];
+  expect(small.width / small.height).toBeCloseTo(1.5, 1);
+  expect(small.x + small.width).toBeLessThan(bubble.x + bubble.width);
 });
 
 test("a document is offered for download under its name", async () => {

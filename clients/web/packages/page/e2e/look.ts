@@ -6,11 +6,21 @@
 import { mkdir } from "node:fs/promises";
 
 import { Front } from "./front.js";
+import { png, type Paint } from "./png.js";
 import { Speaker } from "./speaker.js";
 import { Adda, Person, launch } from "./world.js";
 
 const OUT = process.argv[2] ?? "shots";
 const WIDTHS = [[360, 740], [768, 1024], [1440, 900]] as const;
+
+/** An evening over a river. */
+const evening: Paint = (x, y) => {
+  const sun = Math.hypot((x - 0.66) * 1.6, y - 0.52) < 0.1 && y < 0.58;
+  if (sun) return [255, 226, 160];
+  if (y < 0.58) return [250 - 70 * (0.58 - y), 150 + 60 * y, 110 + 90 * (0.58 - y)];
+  const glint = Math.abs(x - 0.66) < 0.02 + (y - 0.58) * 0.18 && Math.sin(y * 160) > 0.1;
+  return glint ? [248, 200, 150] : [96 - 60 * (y - 0.58), 92 - 20 * (y - 0.58), 112];
+};
 
 async function talk(server: string): Promise<void> {
   const [rumi, tanvir, ma, sadia, alex] = await Promise.all([
@@ -30,7 +40,10 @@ async function talk(server: string): Promise<void> {
     [sadia, "👍"],
   ];
   let last = { messageId: "", seq: 0 };
-  for (const [who, text] of lines) last = await who.say(direct, text);
+  for (const [who, text] of lines) {
+    last = await who.say(direct, text);
+    if (text.startsWith("Everything")) await sadia.react(direct, last.messageId, "😂");
+  }
   await rumi.say(direct, "Bring an umbrella, too.", last.messageId);
   const done = await rumi.say(direct, "See you tomorrow!");
   await sadia.read(direct, done.seq);
@@ -52,6 +65,13 @@ await mkdir(OUT, { recursive: true });
 try {
   await talk(adda.url);
   const sadia = await Person.at(browser, front, "sadia");
+  await sadia.open("Rumi");
+  await sadia.page.locator("input[type=file]").setInputFiles({
+    name: "river.png", mimeType: "image/png", buffer: png(720, 480, evening),
+  });
+  await sadia.page.locator(".chosen", { hasText: "river.png" }).waitFor();
+  await sadia.say("The river, yesterday");
+  await sadia.tick("The river", "sent").waitFor();
   await sadia.page.evaluate("history.replaceState(null, '', '#')").catch(() => {});
   for (const scheme of ["light", "dark"] as const) {
     for (const [width, height] of WIDTHS) {
@@ -63,7 +83,7 @@ try {
       await rumi.row("Sadia").waitFor();
       await shoot("inbox");
       await rumi.open("Sadia");
-      await rumi.message("See you tomorrow").waitFor();
+      await rumi.message("The river").locator("img[data-loaded=true]").waitFor();
       await sadia.open("Rumi");
       await sadia.box.pressSequentially("On my");
       await rumi.page.locator(".typing[data-on=true]").waitFor();

@@ -41,6 +41,10 @@ export class Speaker {
     return (await this.chat.sendMessage({ message })).outcome!;
   }
 
+  async react(chatId: string, messageId: string, emoji: string): Promise<void> {
+    await this.chat.addReaction({ chatId, messageId, emoji });
+  }
+
   /** Many messages, many at a time: their order is not that of the texts. */
   async sayMany(chatId: string, texts: readonly string[], atOnce = 200): Promise<void> {
     let next = 0;

@@ -22,11 +22,12 @@ export class Adda {
 
   private constructor(readonly port: number, private readonly args: readonly string[], private readonly on: Backends) {}
 
-  static async start(): Promise<Adda> {
+  static async start(more: readonly string[] = []): Promise<Adda> {
     const on = await start((process.env["ADDA_E2E_PAIR"] ?? "sqlite") as Pair);
     const port = await freePort();
     const args = ["serve", "--dev", "--listen", `127.0.0.1:${port}`, "--page", DIST, "--presence-grace", "1s",
-      "--rate-limits", "off", "--attachments", `file:${join(on.dir, "attachments")}`, ...on.flags];
+      "--rate-limits", "off", "--attachments", `file:${join(on.dir, "attachments")}`, ...on.flags,
+      ...more];
     const adda = new Adda(port, args, on);
     await adda.up();
     return adda;

@@ -19,7 +19,9 @@ export function dayOf(at: number): number {
 }
 
 export function clock(at: number): string {
-  return format("clock", { hour: "numeric", minute: "2-digit" }, at);
+  // Bengali tells the part of the day, not AM and PM.
+  const period = locale().startsWith("bn") ? { dayPeriod: "short" as const } : {};
+  return format("clock", { hour: "numeric", minute: "2-digit", ...period }, at);
 }
 
 /** A separator between days. */
