@@ -28,7 +28,7 @@ test: tools lint test-rust test-python test-web ## Install what is needed, then 
 
 # Tests that restart whole deployments, and look at how long that takes: one at a time, after the others.
 ALONE = drain::rolling deploy::proxy::a_rolling
-# Servers that fail, a minute each on both pairs of backends: the same harm each time, so that what
+# Servers that fail, a minute and a half each on both pairs of backends: the same harm each time, so that what
 # fails is what was changed. make faults takes another seed each time, and as long as it is given.
 FAULTS = faults::promises
 

@@ -304,7 +304,9 @@ async fn a_deleted_chat_is_there_for_nobody(bench: &Bench) {
     }
     let again = GroupChange { revision: 2, ..again };
     assert_eq!(bench.node().change_group(again).await.unwrap(), GroupChanged::Moved);
-    assert_eq!(bench.node().create_chat(new).await.unwrap(), Created::Deleted);
+    assert_eq!(bench.node().create_chat(new.clone()).await.unwrap(), Created::Deleted);
+    new.content_hash = [9; 16];
+    assert_eq!(bench.node().create_chat(new).await.unwrap(), Created::Reused);
 }
 
 async fn a_chat_that_was_told_has_nothing_left_to_tell(bench: &Bench) {
