@@ -23,20 +23,20 @@ npm run --silent unit
 bin=${ADDA_BIN:-$PWD/../../target/debug/adda}
 [ -x "$bin" ] || { echo "web: no server at $bin: cargo build makes it" >&2; exit 1; }
 
-chromium() {
+find_chromium() {
     for each in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
         [ -n "$each" ] && command -v "$each" && return 0
     done
     return 1
 }
-if ! CHROMIUM=$(chromium); then
+if ! CHROMIUM=$(find_chromium); then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "web: installing chromium and fonts with apt-get"
         apt-get update -qq >/dev/null || true
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
             chromium fonts-noto-core fonts-noto-color-emoji >/dev/null || true
     fi
-    CHROMIUM=$(chromium) || skip "no Chromium, and none can be installed: the page was not tried in a browser"
+    CHROMIUM=$(find_chromium) || skip "no Chromium, and none can be installed: the page was not tried in a browser"
 fi
 export CHROMIUM ADDA_BIN="$bin"
 npm run --silent e2e --workspace @adda/page
