@@ -2,6 +2,7 @@
 
 mod buckets;
 mod get;
+mod gone;
 mod memory;
 mod parts;
 mod refused;
