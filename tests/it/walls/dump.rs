@@ -53,7 +53,7 @@ fn sqlite(path: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut all = BTreeMap::new();
     for name in names.map(Result::unwrap) {
         let mut rows = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
-        let names: Vec<_> = rows.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<_> = rows.column_names().map(str::to_owned).collect();
         let shown = rows.query_map([], |row| {
             let shown = names.iter().filter(|name| *name != LATE);
             let values = shown.map(|name| row.get::<_, rusqlite::types::Value>(name.as_str()));

@@ -81,8 +81,8 @@ pub(super) fn tries(messages: &BTreeMap<String, DescriptorProto>, of: &str) -> V
                 add(under(number, &[b'a', 0xff, 0xfe]), true);
             }
             Type::Bytes => {
-                for odd in [&[0xff; 3][..], &[0; 50_000]] {
-                    add(under(number, odd), false);
+                for odd in [vec![0xff; 3], vec![0; 50_000]] {
+                    add(under(number, &odd), false);
                 }
             }
             _ => {

@@ -1,7 +1,6 @@
 //! Tokens that are none, at every call: no call looks at anything else before.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use adda::clock::{Clock as _, SystemClock};
 use adda::config::DEV_SECRET;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,8 +25,9 @@ const AUDIENCE: &str = "chat";
 const RSA: &str = include_str!("../keys/test-only-rsa.pem");
 const RSA_PUB: &str = include_str!("../keys/test-only-rsa.pub.pem");
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+/// In seconds.
+fn now() -> i64 {
+    SystemClock.now().0 / 1000
 }
 
 /// Good claims, but for these; null: left out.

@@ -105,8 +105,8 @@ impl Scene {
         let mut people = world.people("owner").await;
         let foe = || "blocked".to_owned();
         people.unblock_user(proto::UnblockUserRequest { user_id: foe() }).await.unwrap();
-        let word = unique().replace('-', "");
-        let newest = format!("newest-{word}");
+        let rare = unique().replace('-', "");
+        let newest = format!("newest-{rare}");
         let members = ["admin", "member", "former", "blocked", "author", "target", &newest];
         let group = world.group("owner", &members).await;
         let mut owner = world.api("owner").await;
@@ -114,23 +114,23 @@ impl Scene {
         let role = proto::MemberRole::Admin.into();
         let admin = proto::SetMemberRoleRequest { chat_id, user_id, role };
         owner.set_member_role(admin).await.unwrap();
-        let file = format!("of {word}");
+        let file = format!("of {rare}");
         let attachment = crate::talk::files::uploaded(world, "author", file.as_bytes()).await;
         let text = proto::MessageSend {
             attachment_ids: vec![attachment.clone()],
-            ..crate::world::message(&group, "m1", &word)
+            ..crate::world::message(&group, "m1", &rare)
         };
         let message = said(&mut world.api("author").await, text).await;
         let (chat_id, user_id) = (group.clone(), "former".to_owned());
         owner.remove_member(proto::RemoveMemberRequest { chat_id, user_id }).await.unwrap();
 
         let direct = world.direct("owner", "blocked").await;
-        let text = crate::world::message(&direct, &word, &word);
+        let text = crate::world::message(&direct, &rare, &rare);
         let own = said(&mut world.api("blocked").await, text).await;
         people.block_user(proto::BlockUserRequest { user_id: foe() }).await.unwrap();
         let mut hermit = world.people("hermit").await;
         hermit.block_user(proto::BlockUserRequest { user_id: foe() }).await.unwrap();
-        Self { group, message, attachment, direct, own, word, newest, made: Cell::new(0) }
+        Self { group, message, attachment, direct, own, word: rare, newest, made: Cell::new(0) }
     }
 
     /// An id that was not used before.

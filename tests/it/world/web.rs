@@ -32,8 +32,9 @@ pub(crate) enum Part {
 }
 
 impl Web {
-    pub(crate) fn new(addr: SocketAddr, token: String) -> Self {
-        Self::signed(addr, vec![format!("Bearer {token}")])
+    pub(crate) fn new(addr: SocketAddr, mut token: String) -> Self {
+        token.insert_str(0, "Bearer ");
+        Self::signed(addr, vec![token])
     }
 
     /// A page that says of itself what it likes.
