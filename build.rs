@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=ADDA_MUTANTS");
     println!("cargo::rustc-check-cfg=cfg(mutants)");
+    println!("cargo::rustc-check-cfg=cfg(fuzzing)");
     if std::env::var("ADDA_MUTANTS").as_deref() == Ok("1") {
         // Bugs on purpose: see src/mutants.rs.
         println!("cargo::rustc-cfg=mutants");

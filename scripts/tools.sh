@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes this machine ready for the tests: mongod, redis-server, haproxy and prometheus to run
-# them against. Quick when all are there; says what it installs, and what it skips and why. What
+# Makes this machine ready for the tests: mongod, redis-server, haproxy, prometheus, moto and
+# Azurite to run them against. Quick when all are there; says what it installs, and what it skips and why. What
 # it installs it does not start: each test runs servers of its own.
 #
 # The tests look for a mongod in the same order: MONGODB_URI, PATH, .tools/mongod
@@ -121,3 +121,23 @@ for program in haproxy prometheus; do
         say "skipped $program: not root, no apt-get, or no such package; install it"
     fi
 done
+
+# Buckets to keep attachments in: S3, and Azure's.
+if [ -x "$tools/moto/bin/moto_server" ]; then
+    say "moto: $tools/moto"
+elif command -v python3 >/dev/null && python3 -m venv "$tools/moto" >/dev/null 2>&1 &&
+    "$tools/moto/bin/python" -m pip install --quiet --disable-pip-version-check 'moto[server]==5.2.5'; then
+    say "moto: $tools/moto"
+else
+    rm -rf "$tools/moto"
+    say "skipped moto: no python3 with venv and pip, or it could not be fetched"
+fi
+if [ -e "$tools/azurite/node_modules/.bin/azurite-blob" ]; then
+    say "azurite: $tools/azurite"
+elif command -v npm >/dev/null &&
+    npm install --silent --no-fund --no-audit --prefix "$tools/azurite" azurite@3.37.0 >/dev/null; then
+    say "azurite: $tools/azurite"
+else
+    rm -rf "$tools/azurite"
+    say "skipped azurite: no npm, or it could not be fetched"
+fi

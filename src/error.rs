@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::files::{self, Refused};
 use crate::metrics::Outcome;
 use crate::proto;
 use crate::store::{AppendError, StoreError};
@@ -115,6 +116,11 @@ impl Error {
         Self::new(Reason::MessageNotFound, "no such message in this chat")
     }
 
+    /// No such attachment, or none the caller may have.
+    pub fn attachment_not_found() -> Self {
+        Self::new(Reason::AttachmentNotFound, "no such attachment")
+    }
+
     /// One of the two has blocked the other; which, is not said.
     pub fn blocked() -> Self {
         Self::new(Reason::Blocked, "one of you two has blocked the other")
@@ -163,6 +169,32 @@ impl From<StoreError> for Error {
                 ..Self::new(Reason::StoreUnavailable, "the store cannot be reached; try again")
             },
             StoreError::Broken(source) => Self::internal(source),
+        }
+    }
+}
+
+impl From<files::Failure> for Error {
+    fn from(error: files::Failure) -> Self {
+        Self {
+            source: Some(Box::new(error)),
+            ..Self::new(Reason::StoreUnavailable, "attachments cannot be reached; try again")
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Type => Self::new(
+                Reason::AttachmentTypeRefused,
+                "files of this kind are not taken, whatever they are called",
+            ),
+            Refused::Broken(why) => Self::new(Reason::AttachmentTypeRefused, why),
+            Refused::Pixels => Self::over_limit("data", files::MAX_PIXELS, "pixels a picture"),
+            Refused::Size => {
+                Self::field("description.size_bytes", "must be exactly how many bytes come")
+            }
+            Refused::Failure(failure) => failure.into(),
         }
     }
 }

@@ -6,9 +6,12 @@
 use prost::Message as _;
 
 use crate::bus::redis::fuzz_frame;
+use crate::chat::emoji::emoji;
+use crate::chat::limits::{MAX_WORD_CHARS, MAX_WORDS};
 use crate::chat::position::Position;
 use crate::chat::seal::{Purpose, Sealer};
 use crate::chat::text;
+use crate::chat::words::{wanted, words};
 use crate::model::{Run, Seq, SeqSet, UserId};
 use crate::proto::{ConnectRequest, ConnectResponse, node};
 use crate::store::Keys;
@@ -32,7 +35,8 @@ pub fn frames(data: &[u8]) {
     let _read = Position::open(&sealer, &UserId::new("ann"), &signed);
 }
 
-/// Text: what is taken fits, shows something, and is taken again as it is.
+/// Text: what is taken fits, shows something, and is taken again as it is; so is an emoji. Words
+/// are words.
 pub fn text(data: &[u8]) {
     let Ok(raw) = std::str::from_utf8(data) else { return };
     if let Ok(taken) = text::message_text(raw) {
@@ -47,6 +51,16 @@ pub fn text(data: &[u8]) {
     let _name = text::display_name(raw);
     let folded = text::fold(raw);
     assert_eq!(text::fold(&folded), folded);
+    if let Ok(one) = emoji(raw) {
+        assert_eq!(emoji(&one).ok(), Some(one));
+    }
+    let words = words(raw);
+    assert!(words.len() <= MAX_WORDS);
+    for word in words {
+        assert!((1..=MAX_WORD_CHARS).contains(&word.chars().count()), "{word:?}");
+        assert!(word.bytes().all(|b| b.is_ascii_alphanumeric() || !b.is_ascii()), "{word:?}");
+    }
+    let _wanted = wanted(raw);
 }
 
 /// Sets of seqs: as a plain list of numbers says.

@@ -7,6 +7,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod files;
 #[cfg(fuzzing)]
 pub mod fuzz;
 pub mod load;

@@ -61,6 +61,7 @@ impl Service {
     pub async fn seated(&self, user: &UserId, chat: ChatId) -> Result<Seated> {
         let roster = self.rosters.get(chat).await?.ok_or_else(Error::chat_not_found)?;
         let seat = roster.seat(user).cloned().ok_or_else(Error::chat_not_found)?;
+        self.mind_untold(&roster.chat);
         Ok(Seated { roster, seat })
     }
 
@@ -70,7 +71,10 @@ impl Service {
         let (chats, member) =
             tokio::try_join!(self.store.chats(&ids), self.store.member(chat, user))?;
         match (chats.into_iter().next(), member) {
-            (Some(chat), Some(member)) if member.left_at.is_none() => Ok(Admitted { chat, member }),
+            (Some(chat), Some(member)) if member.left_at.is_none() => {
+                self.mind_untold(&chat);
+                Ok(Admitted { chat, member })
+            }
             _ => Err(Error::chat_not_found()),
         }
     }

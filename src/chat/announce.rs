@@ -33,8 +33,11 @@ impl Service {
             sender: None,
             client_message_id: format!("{ID}{client_message_id}"),
             content_hash: self.sealer.content_hash(&[ID.as_bytes(), text.as_bytes()]),
+            words: self.words_of(&text),
             text,
+            attachments: Vec::new(),
             reply_to: None,
+            mentions: Vec::new(),
             note: Some(SystemNote {
                 kind: NoteKind::Announcement,
                 actor: None,

@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::Instrument as _;
-
 use super::Service;
 use super::limits::MAX_BLOCKS;
 use super::people::user_id;
@@ -25,28 +23,20 @@ const MAX_PAGE: u32 = 200;
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 impl Service {
-    /// Blocks a user. Once this is answered nothing passes between the two, on any node.
+    /// Blocks a user. Once this is answered nothing passes between the two, on any node. Goes on when
+    /// who asked has gone: all nodes must be told.
     pub async fn block_user(self: &Arc<Self>, user: &UserId, other: &str) -> Result<()> {
         let other = user_id("user_id", other)?;
         if other == *user {
             return Err(Error::field("user_id", "nobody blocks themselves"));
         }
-        self.whole(Arc::clone(self).make_block(user.clone(), other)).await
+        self.carry_through(Arc::clone(self).make_block(user.clone(), other)).await
     }
 
     /// Takes a block back.
     pub async fn unblock_user(self: &Arc<Self>, user: &UserId, other: &str) -> Result<()> {
         let other = user_id("user_id", other)?;
-        self.whole(Arc::clone(self).take_block_back(user.clone(), other)).await
-    }
-
-    /// A caller that goes away half-way must not leave nodes that were not told.
-    pub(super) async fn whole<T: Send + 'static>(
-        &self,
-        change: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let made = self.tasks.spawn(change.in_current_span()).await;
-        made.map_err(|_| Error::internal("a change ended without an answer"))?
+        self.carry_through(Arc::clone(self).take_block_back(user.clone(), other)).await
     }
 
     async fn make_block(self: Arc<Self>, user: UserId, other: UserId) -> Result<()> {

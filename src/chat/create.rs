@@ -26,6 +26,8 @@ pub struct ChatDraft {
     pub title: String,
     /// As given.
     pub client_chat_id: String,
+    /// As given; empty: none.
+    pub avatar_url: String,
 }
 
 impl Service {
@@ -77,6 +79,9 @@ impl Service {
         if !draft.client_chat_id.is_empty() {
             return Err(Error::field("client_chat_id", "for groups only"));
         }
+        if !draft.avatar_url.is_empty() {
+            return Err(Error::field("avatar_url", "for groups only"));
+        }
         let id = ChatId(self.clock.new_id());
         let (key, content_hash) = self.direct_key(user, other);
         let new = NewChat {
@@ -103,10 +108,11 @@ impl Service {
         }
         let others = others(user, &draft.member_ids)?;
         let title = text::title(&draft.title)?;
+        let avatar_url = text::avatar_url(&draft.avatar_url)?;
         if !draft.client_chat_id.is_empty() {
             text::client_id("client_chat_id", &draft.client_chat_id)?;
         }
-        let mut parts = vec![b"group".as_slice(), title.as_bytes()];
+        let mut parts = vec![b"group".as_slice(), title.as_bytes(), avatar_url.as_bytes()];
         parts.extend(others.iter().map(|other| other.as_str().as_bytes()));
         let content_hash = self.sealer.content_hash(&parts);
         let id = ChatId(self.clock.new_id());
@@ -118,7 +124,7 @@ impl Service {
                 .then(|| format!("g|{user}|{}", draft.client_chat_id)),
             id,
             content_hash,
-            chat: shared(id, ChatKind::Group, title, user, count),
+            chat: Chat { avatar_url, ..shared(id, ChatKind::Group, title, user, count) },
             members,
             note: Some(self.group_created(id, user)),
         };
@@ -133,6 +139,7 @@ impl Service {
             client_message_id: "group-created".to_owned(),
             content_hash: self.sealer.content_hash(&[b"group-created"]),
             text: format!("{by} made the group"),
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             words: Vec::new(),
@@ -263,5 +270,6 @@ fn shared(id: ChatId, kind: ChatKind, title: String, by: &UserId, count: u32) ->
         member_count: count,
         revision: 1,
         deleted_at: None,
+        untold: false,
     }
 }

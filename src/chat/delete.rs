@@ -28,6 +28,7 @@ impl Service {
         let write =
             async move { store.delete_message(of, id).await?.ok_or_else(Error::message_not_found) };
         let deleted = self.change(&chat, write, |message| vec![deleted_event(message)]).await?;
+        self.release_attachments();
         self.show_message(user, &chat, deleted).await
     }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::Service;
 use super::access::Visible;
+use super::attachments::Links;
 use super::change::check_changeable;
 use super::{mentions, text};
 use crate::error::{Error, Reason, Result};
 use crate::model::{Message, UserId};
 use crate::proto::{self, event::Event};
 use crate::store::Edit;
-use crate::wire;
 
 /// What a message is to say.
 #[derive(Clone, Debug)]
@@ -40,11 +40,13 @@ impl Service {
         if message.sender.as_ref() != Some(user) {
             return Err(Error::new(Reason::RoleTooLow, "only its sender edits a message"));
         }
-        let text = text::message_text(&draft.text)?;
+        let text = text::text_beside(message.attachments.len(), &draft.text)?;
         let mentions = mentions::read(&draft.mentions, &text)?;
         let same = message.text == text && message.mentions == mentions;
+        let under_way = self.reserves.send_begins();
         if !same {
             self.check_window(&message)?;
+            self.check_reaches(user, &chat).await?;
             let roster = self.rosters.get(chat.id).await?.ok_or_else(Error::chat_not_found)?;
             self.with_seats(roster, &mentions).await?;
         }
@@ -52,11 +54,14 @@ impl Service {
         let edit = Edit { chat: chat.id, id: message.id, text, mentions, words };
         let store = Arc::clone(&self.store);
         let write = async move {
+            let _under_way = under_way;
             let edited = store.edit_message(edit).await?.ok_or_else(Error::message_not_found)?;
             check_changeable(&edited)?;
             Ok(edited)
         };
-        let edited = self.change(&chat, write, |message| vec![edited_event(message)]).await?;
+        let links = self.links.clone();
+        let events = move |message: &Message| vec![edited_event(message, &links)];
+        let edited = self.change(&chat, write, events).await?;
         self.show_message(user, &chat, edited).await
     }
 
@@ -73,6 +78,6 @@ impl Service {
 }
 
 /// What a message says now.
-pub(super) fn edited_event(message: &Message) -> Event {
-    Event::MessageEdited(proto::MessageEdited { message: Some(wire::message(message)) })
+pub(super) fn edited_event(message: &Message, links: &Links) -> Event {
+    Event::MessageEdited(proto::MessageEdited { message: Some(links.message(message)) })
 }

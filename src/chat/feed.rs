@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::Service;
+use super::attachments::Links;
 use super::roster::Roster;
 use crate::metrics;
-use crate::model::{ChatId, ChatKind, Message, MessageId, Seq};
+use crate::model::{ChatId, ChatKind, Message, MessageId, NoteKind, Seq, UserId};
 use crate::wire::{self, EncodedFrame, Told};
 use crate::{clock::Timestamp, proto};
 
@@ -34,6 +35,8 @@ pub struct Sent {
     seq: Seq,
     id: MessageId,
     changes_members: bool,
+    /// Who came by it: they may have missed what was sent between their coming and this note.
+    added: Arc<[UserId]>,
     frame: EncodedFrame,
     came: Came,
 }
@@ -51,20 +54,26 @@ enum Came {
 
 impl Sent {
     /// From the store.
-    pub fn of(message: &Message) -> Self {
+    pub fn of(message: &Message, links: &Links) -> Self {
         Self {
             chat: message.chat,
             seq: message.seq,
             id: message.id,
             changes_members: message.changes_members(),
-            frame: frame_of(wire::message(message)),
+            added: added(message),
+            frame: frame_of(links.message(message)),
             came: Came::Store,
         }
     }
 
     /// Just stored by this node.
-    pub fn committed(message: &Message) -> Self {
-        Self { came: Came::Here(Instant::now()), ..Self::of(message) }
+    pub fn committed(message: &Message, links: &Links) -> Self {
+        Self { came: Came::Here(Instant::now()), ..Self::of(message, links) }
+    }
+
+    fn told(&self) -> Told {
+        let (chat, seq, id) = (self.chat, self.seq, self.id);
+        Told::Message { chat, seq, id, frame: self.frame.clone() }
     }
 
     /// From another node; `None` if it makes no sense.
@@ -76,9 +85,20 @@ impl Sent {
             id: MessageId::parse(&message.message_id)?,
             changes_members: note
                 .is_some_and(|note| note.kind() != proto::SystemNoteKind::Announcement),
+            added: note
+                .filter(|note| note.kind() == proto::SystemNoteKind::MembersAdded)
+                .map(|note| note.user_ids.iter().filter_map(|id| UserId::parse(id)).collect())
+                .unwrap_or_default(),
             frame: frame_of(message),
             came: Came::Bus,
         })
+    }
+}
+
+fn added(message: &Message) -> Arc<[UserId]> {
+    match &message.note {
+        Some(note) if note.kind == NoteKind::MembersAdded => note.users.as_slice().into(),
+        _ => Arc::default(),
     }
 }
 
@@ -160,7 +180,7 @@ enum Need {
     Nothing,
     FirstLook(Seq),
     Members,
-    Introduction(Arc<Roster>, Seq),
+    Introduction(Arc<Roster>, Sent),
     /// What follows this is not there yet.
     Hole(Seq),
 }
@@ -225,10 +245,10 @@ impl Service {
                 let read = || read.filter(|roster| self.rosters.is_good(roster)).cloned();
                 let roster = self.rosters.at_hand(chat).or_else(read);
                 let Some(roster) = roster else { return Need::Members };
-                if self.is_new_to_someone_here(&roster, seq) {
-                    return Need::Introduction(roster, seq);
-                }
                 if let Some(sent) = feed.waiting.get(&seq) {
+                    if self.hub.has_any(introduced(&roster, sent)) {
+                        return Need::Introduction(roster, sent.clone());
+                    }
                     self.deliver(&roster, sent);
                 }
                 feed.handed = Some(seq);
@@ -238,19 +258,8 @@ impl Service {
         Need::Nothing
     }
 
-    /// Whether this is the first message someone with a session here can see: the chat itself
-    /// is told of before it. The maker of a direct chat knows it.
-    fn is_new_to_someone_here(&self, roster: &Roster, seq: Seq) -> bool {
-        self.hub.has_any(newcomers(roster, seq))
-    }
-
     fn deliver(&self, roster: &Roster, sent: &Sent) {
-        let told = Arc::new(Told::Message {
-            chat: sent.chat,
-            seq: sent.seq,
-            id: sent.id,
-            frame: sent.frame.clone(),
-        });
+        let told = Arc::new(sent.told());
         let seats = roster.seats().iter().filter(|seat| seat.visible_from <= sent.seq);
         self.hub.each(seats.map(|seat| &seat.user), |listener| listener.tell(&told));
         match sent.came {
@@ -264,12 +273,15 @@ impl Service {
     }
 }
 
-fn newcomers(roster: &Roster, seq: Seq) -> impl Iterator<Item = &crate::model::UserId> {
+/// Who is told of the chat before this message: all members, where it tells of a change of the
+/// chat; else those who can see no message before it. The maker of a direct chat knows it.
+fn introduced<'r>(roster: &'r Roster, sent: &Sent) -> impl Iterator<Item = &'r UserId> {
+    let (seq, all) = (sent.seq, sent.changes_members);
     let maker = (roster.chat.kind == ChatKind::Direct).then_some(&roster.chat.created_by);
     roster
         .seats()
         .iter()
-        .filter(move |seat| seat.visible_from == seq)
+        .filter(move |seat| seat.visible_from == seq || (all && seat.visible_from < seq))
         .map(|seat| &seat.user)
         .filter(move |user| Some(*user) != maker)
 }

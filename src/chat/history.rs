@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::Service;
 use super::access::chat_id;
-use super::limits::{CHANGE_OVERLAP, MAX_PAGE_BYTES, MAX_REPLAY_CHANGES};
+use super::limits::{CHANGE_OVERLAP, MAX_HIDDEN_LISTED, MAX_PAGE_BYTES};
 use super::seal::{Purpose, armour, bad_token, unarmour};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -105,7 +105,7 @@ impl Service {
             messages.retain(|message| message.seq >= from);
             if page.token.is_empty() {
                 // All at once and first: without their content they are small.
-                messages.splice(0..0, self.newly_hidden(user, chat, cursor.at).await?);
+                messages.splice(0..0, self.newly_hidden(user, (chat, from), cursor.at).await?);
             }
         }
         let mut shown = self.show_messages(user, &admitted.chat, &messages).await?;
@@ -123,21 +123,26 @@ impl Service {
         Ok((shown, next.unwrap_or_default()))
     }
 
-    /// Messages of a chat that the user has deleted for themselves since then.
+    /// Messages of a chat that the user has deleted for themselves since then, from `from` on,
+    /// without their content.
     async fn newly_hidden(
         &self,
         user: &UserId,
-        chat: ChatId,
+        (chat, from): (ChatId, Seq),
         since: Timestamp,
     ) -> Result<Vec<model::Message>> {
-        let limit = u32::try_from(MAX_REPLAY_CHANGES).unwrap_or(u32::MAX);
-        let mut hidden = self.store.hidden_since(user, since, limit).await?;
-        hidden.retain(|hidden| hidden.chat == chat);
+        let mut hidden = self.store.hidden_since(user, since, MAX_HIDDEN_LISTED).await?;
+        hidden.retain(|hidden| hidden.chat == chat && hidden.seq >= from);
         let places: Vec<_> = hidden.iter().map(|hidden| (hidden.chat, hidden.seq)).collect();
-        if places.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::with_capacity(places.len());
+        for some in places.chunks(MAX_PAGE as usize) {
+            for mut message in self.store.messages(some).await? {
+                message.text = String::new();
+                message.reactions = Vec::new();
+                found.push(message);
+            }
         }
-        Ok(self.store.messages(&places).await?)
+        Ok(found)
     }
 
     fn anchor(&self, user: &UserId, chat: ChatId, page: &Page) -> Result<Anchor> {

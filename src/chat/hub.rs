@@ -170,6 +170,11 @@ impl Listener {
         true
     }
 
+    /// Watches only those whom `keep` wants.
+    pub fn unwatch(&self, keep: impl Fn(&UserId) -> bool) {
+        self.watched.lock().retain(|user, _| keep(user));
+    }
+
     /// Whom the device holds for online, on which node, and since when.
     pub fn watched(&self) -> Vec<(UserId, NodeId, Timestamp)> {
         let watched = self.watched.lock();

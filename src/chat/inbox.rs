@@ -16,7 +16,7 @@ use super::text;
 use super::unread;
 use super::view::{Listed, Row};
 use crate::error::Result;
-use crate::model::{Chat, ChatId, ChatKind, Member, UserId};
+use crate::model::{Chat, ChatId, ChatKind, ChatSettings, Member, UserId};
 use crate::proto;
 use crate::store::Head;
 
@@ -52,6 +52,48 @@ pub fn orders() -> Orders {
         .build()
 }
 
+/// Which chats a page shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    /// All.
+    #[default]
+    All,
+    /// Those that are not archived.
+    Unarchived,
+    /// Archived ones.
+    Archived,
+    /// Pinned ones.
+    Pinned,
+}
+
+impl Filter {
+    fn keeps(self, settings: &ChatSettings) -> bool {
+        match self {
+            Self::All => true,
+            Self::Unarchived => !settings.archived,
+            Self::Archived => settings.archived,
+            Self::Pinned => settings.pinned_at.is_some(),
+        }
+    }
+}
+
+/// What is looked for in the inbox.
+#[derive(Debug)]
+struct Sought {
+    query: String,
+    filter: Filter,
+}
+
+impl Sought {
+    /// What its page tokens are bound to: a folded query holds no capital letter.
+    fn scope(&self) -> String {
+        match self.filter {
+            Filter::All => self.query.clone(),
+            filter => format!("{filter:?} {}", self.query),
+        }
+    }
+}
+
 /// A page of the inbox.
 #[derive(Debug, Default)]
 pub struct InboxPage {
@@ -71,20 +113,21 @@ impl Service {
         page_size: u32,
         page_token: &str,
         query: &str,
+        filter: Filter,
     ) -> Result<InboxPage> {
-        let query = text::query(query)?;
-        let given = self.given(user, page_token, &query)?;
+        let sought = Sought { query: text::query(query)?, filter };
+        let given = self.given(user, page_token, &sought.scope())?;
         let size = match usize::try_from(page_size).unwrap_or(MAX_PAGE) {
             0 => DEFAULT_PAGE,
             size => size.min(MAX_PAGE),
         };
         let first = page_token.is_empty();
         let mut order = self.order(user, first).await?;
-        let mut left = self.not_given(user, &order, &given, &query).await?;
+        let mut left = self.not_given(user, &order, &given, &sought).await?;
         if !first && left.len() <= size {
             // What has come since the order was read, too, before this is the last page.
             order = self.order(user, true).await?;
-            left = self.not_given(user, &order, &given, &query).await?;
+            left = self.not_given(user, &order, &given, &sought).await?;
         }
         let mut more = left.len() > size;
         left.truncate(size);
@@ -105,7 +148,7 @@ impl Service {
         let next_page_token = if more {
             let all: Vec<u8> =
                 given.iter().chain(&marks[..fits]).chain(&gone).flatten().copied().collect();
-            armour(&self.sealer.seal(user, Purpose::Inbox(&query), &all))
+            armour(&self.sealer.seal(user, Purpose::Inbox(&sought.scope()), &all))
         } else {
             String::new()
         };
@@ -154,16 +197,23 @@ impl Service {
         Ok(heads.into_iter().map(|head| (head.chat, head)).collect())
     }
 
-    /// What of the order no page had yet, and the query finds.
+    /// What of the order no page had yet, and is sought.
     async fn not_given(
         &self,
         user: &UserId,
         order: &Order,
         given: &HashSet<Mark>,
-        query: &str,
+        sought: &Sought,
     ) -> Result<Vec<ChatId>> {
         let left = order.chats.iter().filter(|chat| !given.contains(&mark(**chat)));
-        let left: Vec<ChatId> = left.copied().collect();
+        let mut left: Vec<ChatId> = left.copied().collect();
+        if sought.filter != Filter::All {
+            let places = self.memberships_in(user, &left).await?;
+            let kept = places.iter().filter(|place| sought.filter.keeps(&place.settings));
+            let kept: HashSet<ChatId> = kept.map(|place| place.chat).collect();
+            left.retain(|chat| kept.contains(chat));
+        }
+        let query = &sought.query;
         if query.is_empty() { Ok(left) } else { self.matching(user, left, query).await }
     }
 

@@ -40,6 +40,19 @@ pub const MAX_RUNS: usize = crate::model::MAX_RUNS;
 pub const MAX_RECEIPT_MEMBERS: usize = 256;
 /// Chats a user can be in: the inbox is sorted at each call. `TOO_MANY_CHATS`.
 pub const MAX_CHATS: usize = 2_000;
+/// Users one call adds to a group, and users one note names. `FIELD_INVALID`.
+pub const MAX_ADDED: usize = 256;
+/// Chats a user has pinned: what stands on top must be seen at once. `FIELD_INVALID`.
+pub const MAX_PINNED: usize = 20;
+/// How often a change of a group is decided anew when another one came before it; then
+/// `STORE_UNAVAILABLE`.
+pub const CHANGE_TRIES: u32 = 12;
+/// Pause before that, at most, times the tries so far.
+pub const CHANGE_PAUSE: Duration = Duration::from_millis(10);
+/// Chats with a change that some node left untold; more are found again by whoever loads them.
+pub const UNTOLD_QUEUE: usize = 1_024;
+/// Users told at once that they are members no more.
+pub const GONE_AT_ONCE: usize = 500;
 /// Chats one session may have on screen; the one joined first gives way.
 pub const MAX_JOINED_CHATS: usize = 32;
 /// Commands of one stream that wait for their Ack: enough to keep a fast link full; beyond it
@@ -70,6 +83,8 @@ pub const MAX_REPLAY_CHANGES: usize = 5_000;
 pub const MAX_REPLAY_BYTES: usize = 4 * 1024 * 1024;
 /// Changed messages read at once for a replay.
 pub const CHANGES_PAGE: u32 = 500;
+/// Messages that a user has hidden, told with the first page of changes: half a page of bytes.
+pub const MAX_HIDDEN_LISTED: u32 = 2_000;
 /// Events of a replay between two Checkpoints.
 pub const REPLAY_CHECKPOINT_EVERY: usize = 200;
 /// While anything happens a Checkpoint comes at least this often.
@@ -151,3 +166,48 @@ pub const REVOCATIONS_PAGE: u32 = 1_000;
 pub const MAX_UPSERTED_USERS: usize = 1_000;
 /// Characters of a `client` in Hello. `FIELD_INVALID`.
 pub const MAX_CLIENT_NAME_CHARS: usize = 128;
+/// Bytes of one attachment unless the operator says otherwise: a long video call's worth of
+/// photographs, not a film. `FIELD_INVALID`.
+pub const MAX_ATTACHMENT_BYTES: u32 = 25_000_000;
+/// Attachments of one message: what a screen can show together. `FIELD_INVALID`.
+pub const MAX_ATTACHMENTS: usize = 10;
+/// Bytes of a file's name: what file systems take. `FIELD_INVALID`.
+pub const MAX_FILE_NAME_BYTES: usize = 255;
+/// Files of one user that no message has taken yet: five full messages. `TOO_MANY_UPLOADS`.
+pub const MAX_UPLOADS: u32 = 50;
+/// Bytes of a part of an upload by HTTP: what a bad link may have to send again.
+pub const UPLOAD_PART: u32 = 8 * 1024 * 1024;
+/// Uploads under way on one node, a piece of 1 MiB each in memory. `RATE_LIMITED` beyond it.
+pub const UPLOADS_AT_ONCE: usize = 128;
+/// Files that one node sends out at once, some 100 kB each in memory. `RATE_LIMITED` beyond it.
+pub const DOWNLOADS_AT_ONCE: usize = 1_024;
+/// An upload or a download that does not get on for this long has ended. `TIMED_OUT`.
+pub const FILE_PROGRESS_WITHIN: Duration = Duration::from_secs(30);
+/// An upload, or a part of one, takes no longer, however it gets on. `TIMED_OUT`.
+pub const UPLOAD_WITHIN: Duration = Duration::from_secs(3600);
+/// A file that no message has taken goes after this.
+pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
+/// Whether a message came of a claim is looked at after this: sends take seconds.
+pub const CLAIM_AGE: Duration = Duration::from_secs(3600);
+/// The same where its send was refused: one of the same id may be under way.
+pub const CLAIM_REFUSED_AGE: Duration = Duration::from_secs(60);
+/// Files that are due are looked after this often, so many at a time, and by another node if this
+/// one has not been done with them after a while.
+pub const FILE_SWEEP: Duration = Duration::from_secs(30);
+/// Files looked after at a time.
+pub const FILE_SWEEP_PAGE: u32 = 64;
+/// How long one node has for them.
+pub const FILE_SWEEP_LEASE: Duration = Duration::from_secs(600);
+/// How long the URL of a file in a message is good, and up to a quarter more: within that it is
+/// the same, so that browsers need not fetch what they have.
+pub const MESSAGE_LINK_AGE: Duration = Duration::from_secs(3600);
+/// The quarter.
+pub const MESSAGE_LINK_GRAIN: Duration = Duration::from_secs(900);
+/// How long the URL in an answer of GetAttachment is good.
+pub const FILE_LINK_AGE: Duration = Duration::from_secs(300);
+/// Pictures decoded at once: up to 200 MB each.
+pub const PREVIEWS_AT_ONCE: usize = 2;
+/// Pictures that may wait for that; others are made their previews later, by the sweep.
+pub const PREVIEW_QUEUE: usize = 64;
+/// How long the answer to an upload waits for its preview, so that a message sent at once has it.
+pub const PREVIEW_WITHIN: Duration = Duration::from_secs(1);

@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::files::Depot;
 use crate::model::UserId;
 use crate::store::{self, Store};
 use crate::vital::Vital;
@@ -23,6 +24,7 @@ use crate::webhook::Webhooks;
 
 pub mod access;
 pub mod announce;
+pub mod attachments;
 pub mod block;
 pub mod calls;
 mod change;
@@ -31,6 +33,7 @@ pub mod delete;
 pub mod edit;
 pub mod emoji;
 pub mod feed;
+pub mod groups;
 pub mod history;
 pub mod hub;
 pub mod inbox;
@@ -53,6 +56,7 @@ pub mod roster;
 pub mod seal;
 pub mod search;
 pub mod send;
+pub mod settings;
 pub mod stats;
 pub mod text;
 pub mod typing;
@@ -78,6 +82,10 @@ pub struct Settings {
     pub presence_lease: Duration,
     /// How long after the last session a user still looks online.
     pub presence_grace: Duration,
+    /// Where the bytes of attachments are; `None`: there are none here.
+    pub attachments: Option<Depot>,
+    /// Bytes of one attachment.
+    pub max_attachment_bytes: u32,
 }
 
 /// The rules, and what they need.
@@ -103,9 +111,12 @@ pub struct Service {
     /// Users whose grace runs, and how many times.
     leaving: Mutex<HashMap<UserId, usize>>,
     leases: leases::Leases,
+    untold: groups::Untold,
     /// One for each coming or going whose watchers are looked up.
     announcing: Semaphore,
     look: presence::Look,
+    attachments: attachments::Attachments,
+    pub(crate) links: attachments::Links,
     /// Sessions that have ended, until it is told who went for good.
     pub(crate) departures: TaskTracker,
     /// Everything else that runs beside the calls; awaited at the end.
@@ -127,6 +138,7 @@ impl Service {
         let revoked = revoke::Revoked::read(&*store).await?;
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
+        let (untold, found) = groups::Untold::new();
         let service = Arc::new(Self {
             rosters: roster::Rosters::new(Arc::clone(&store)),
             hub: hub::Hub::default(),
@@ -140,9 +152,12 @@ impl Service {
             deafness: relay::Deafness::default(),
             leaving: Mutex::default(),
             leases: leases::Leases::default(),
+            untold,
             announcing: Semaphore::new(limits::MAX_ANNOUNCED),
             departures: TaskTracker::new(),
             look: presence::Look::default(),
+            attachments: attachments::Attachments::default(),
+            links: attachments::Links::new(&sealer, &clock, settings.attachments.is_some()),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             sealer,
@@ -159,7 +174,9 @@ impl Service {
         service.keep(vital, "typing", own().watch_typing(lapses));
         service.keep(vital, "listening to nodes", own().listen());
         service.keep(vital, "healing", own().make_good());
+        service.keep(vital, "changes left untold", own().tell_untold(found));
         service.keep(vital, "presence", own().keep_presence());
+        service.keep(vital, "attachments", own().look_after_files());
         service.keep(vital, "who was signed out", own().read_revocations());
         Ok(service)
     }

@@ -3,11 +3,8 @@
 //! Presence goes to those who share a direct chat in which the one watched has written, and to
 //! sessions that have a common group on screen. How leases are kept is in [`leases`](super::leases).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use futures_util::FutureExt as _;
 
 use super::Service;
 use super::hub::Listener;
@@ -65,7 +62,12 @@ impl Service {
             return Vec::new();
         }
         match tokio::time::timeout(PRESENCE_WITHIN, self.bus.find(users)).await {
-            Ok(Ok(found)) if found.len() == users.len() => found,
+            Ok(Ok(mut found)) if found.len() == users.len() => {
+                for places in &mut found {
+                    places.retain(|found| self.is_there(found));
+                }
+                found
+            }
             Ok(Ok(_) | Err(_)) | Err(_) => vec![Vec::new(); users.len()],
         }
     }
@@ -160,6 +162,12 @@ impl Service {
 
     /// Of sessions of this node the node itself knows best: what the bus still has of one that
     /// ended may only have been lost on its way out.
+    fn is_there(&self, found: &Found) -> bool {
+        let place = &found.place;
+        place.node != *self.bus.node() || self.hub.session(place.session).is_some()
+    }
+
+    /// Of places, those that are not on this node.
     fn elsewhere(&self, mut places: Vec<Found>) -> Vec<Found> {
         places.retain(|found| found.place.node != *self.bus.node());
         places
@@ -236,45 +244,6 @@ impl Service {
             at: turn.at.0,
         };
         self.publish(to, node::envelope::Body::Presence(changed));
-    }
-
-    /// Presence of a user elsewhere has changed.
-    pub(super) fn hear_presence(self: &Arc<Self>, from: &NodeId, changed: &node::PresenceChanged) {
-        let Some(user) = UserId::parse(&changed.user_id) else { return };
-        let watchers = Watchers {
-            users: changed.watcher_ids.iter().filter_map(|id| UserId::parse(id)).collect(),
-            groups: changed.chat_ids.iter().filter_map(|id| ChatId::parse(id)).collect(),
-        };
-        let (node, at) = (changed.online.then(|| from.clone()), Timestamp(changed.at));
-        let service = Arc::clone(self);
-        let show = async move { service.show_presence(&Turn { user, node, at }, &watchers).await };
-        let mut show = show.boxed();
-        // Mostly nothing has to be read for it, and it is told in the order in which it came.
-        if (&mut show).now_or_never().is_none() {
-            self.run(show);
-        }
-    }
-
-    /// Shows it to those here whom it concerns, each as far as they may see it.
-    async fn show_presence(&self, turn: &Turn, watchers: &Watchers) {
-        let (mut seen, mut to) = (HashSet::new(), Vec::new());
-        let mut show = |listener: &Arc<Listener>| {
-            if listener.who.user != turn.user && seen.insert(listener.who.session) {
-                to.push(Arc::clone(listener));
-            }
-        };
-        self.hub.each(&watchers.users, &mut show);
-        for group in &watchers.groups {
-            self.hub.on_screen(*group).iter().for_each(&mut show);
-        }
-        let began = Instant::now();
-        while let Err(error) = self.tell_turn(turn, &to).await {
-            if began.elapsed() >= TELL_WITHIN {
-                tracing::warn!(%error, "presence is not told: the store cannot be read");
-                return;
-            }
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
     }
 
     async fn watchers(&self, user: &UserId) -> store::Result<Watchers> {

@@ -32,7 +32,7 @@ impl Service {
             service.reserve_changed(Changed { user, other: None, again: false }).await;
             Ok(shown(hides))
         };
-        self.whole(change).await
+        self.carry_through(change).await
     }
 }
 

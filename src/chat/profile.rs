@@ -101,13 +101,11 @@ impl Service {
             }
             tokio::time::sleep(PROFILE_PAUSE).await;
             let mut telling = self.profiles.telling.lock();
-            match telling.get_mut(&user).and_then(Option::take) {
-                Some(another) => since = another,
-                None => {
-                    telling.remove(&user);
-                    return;
-                }
-            }
+            let Some(another) = telling.get_mut(&user).and_then(Option::take) else {
+                telling.remove(&user);
+                return;
+            };
+            since = another;
         }
     }
 

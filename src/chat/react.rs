@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Service;
 use super::access::Visible;
+use super::attachments::Links;
 use super::change::check_changeable;
 use super::edit::edited_event;
 use super::emoji::emoji;
@@ -26,8 +27,13 @@ impl Service {
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         let emoji = emoji(raw)?;
         check_changeable(&message)?;
+        let under_way = self.reserves.send_begins();
+        if !message.has_reaction(user, &emoji) {
+            self.check_reaches(user, &chat).await?;
+        }
         let (store, by, of) = (Arc::clone(&self.store), user.clone(), chat.id);
         let write = async move {
+            let _under_way = under_way;
             let reacted = store.react(of, message.id, &by, &emoji).await?;
             let reacted = reacted.ok_or_else(Error::message_not_found)?;
             check_changeable(&reacted)?;
@@ -38,9 +44,9 @@ impl Service {
                 Err(too_many(&reacted))
             }
         };
-        let by = user.clone();
+        let (by, links) = (user.clone(), self.links.clone());
         let reacted =
-            self.change(&chat, write, move |message| reacted_events(message, &by)).await?;
+            self.change(&chat, write, move |message| reacted_events(message, &by, &links)).await?;
         self.show_message(user, &chat, reacted).await
     }
 
@@ -63,8 +69,9 @@ impl Service {
             check_changeable(&left)?;
             Ok(left)
         };
-        let by = user.clone();
-        let left = self.change(&chat, write, move |message| reacted_events(message, &by)).await?;
+        let (by, links) = (user.clone(), self.links.clone());
+        let left =
+            self.change(&chat, write, move |message| reacted_events(message, &by, &links)).await?;
         self.show_message(user, &chat, left).await
     }
 }
@@ -84,7 +91,7 @@ fn too_many(message: &Message) -> Error {
 /// All reactions to a message, and those of the user who changed theirs. Of a message that was
 /// ever edited all of it before: who missed the edit, and takes the revision of what is told here,
 /// would not take the edit any more.
-fn reacted_events(message: &Message, by: &UserId) -> Vec<Event> {
+fn reacted_events(message: &Message, by: &UserId, links: &Links) -> Vec<Event> {
     let own = message.reactions.iter().filter(|of| of.users.contains(by));
     let updated = Event::ReactionsUpdated(proto::ReactionsUpdated {
         chat_id: message.chat.to_string(),
@@ -95,6 +102,6 @@ fn reacted_events(message: &Message, by: &UserId) -> Vec<Event> {
         user_id: by.to_string(),
         user_emojis: own.map(|of| of.emoji.clone()).collect(),
     });
-    let edited = message.edited_at.is_some().then(|| edited_event(message));
+    let edited = message.edited_at.is_some().then(|| edited_event(message, links));
     edited.into_iter().chain([updated]).collect()
 }

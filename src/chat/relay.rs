@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::metrics::{self, Direction, Envelope, Went};
 use crate::model::{ChatId, Message, NodeId, SessionId, UserId};
 use crate::proto::{self, node};
-use crate::wire::{self, Told};
+use crate::wire::{self, About, Told};
 
 /// What is known of losses.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ impl Service {
             // Not knowing where to, all are told: better too many than none.
             Ok(Some(_)) | Err(_) => To::All,
         };
-        self.publish(to, node::envelope::Body::Message(wire::message(message)));
+        self.publish(to, node::envelope::Body::Message(self.links.message(message)));
     }
 
     /// Tells all sessions of these users, on all nodes.
@@ -249,7 +249,7 @@ impl Service {
             Some(Body::Opened(opened)) => self.hear_opened(from, &opened),
             Some(Body::Call(call)) => self.hear_call(from.clone(), call),
             Some(Body::Answer(answer)) => self.calls.answered(&answer),
-            Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, changed),
+            Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, &changed),
             Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
             Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
             None => tracing::debug!(%from, "an envelope of a newer version"),
@@ -258,7 +258,11 @@ impl Service {
 
     fn hear_event(&self, tell: node::TellUsers) {
         let Some(event) = tell.event.and_then(|event| event.event) else { return };
-        let told = Arc::new(Told::Change(wire::event_frame(event)));
+        let frame = wire::event_frame(event);
+        if let About::Gone(chat, _) = frame.about() {
+            self.rosters.forget(chat);
+        }
+        let told = Arc::new(Told::Change(frame));
         let users: Vec<_> = tell.user_ids.iter().filter_map(|id| UserId::parse(id)).collect();
         self.hub.each(&users, |listener| listener.tell(&told));
     }

@@ -3,7 +3,7 @@
 //! The same reading serves a stream that resumes, one whose node has been deaf, and one that
 //! compares itself with the store once in a while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -75,7 +75,12 @@ pub struct Lacks {
     messages: Vec<Missing>,
     changed: Vec<Message>,
     hidden: Vec<Hidden>,
+    /// Where all that stands that was hidden lately; `None`: that was not read.
+    hidden_places: Option<HashSet<(ChatId, Seq)>>,
     receipts: Vec<Member>,
+    /// Own places with new settings.
+    settings: Vec<Member>,
+    /// Own places that were left.
     left: Vec<Member>,
     blocks: Vec<Block>,
 }
@@ -85,6 +90,8 @@ struct Missing {
     chat: ChatId,
     after: Seq,
     to: Seq,
+    /// The first of them is the first that the user can see: the chat itself comes before it.
+    new: bool,
 }
 
 impl Lacks {
@@ -95,6 +102,7 @@ impl Lacks {
             && self.changed.is_empty()
             && self.hidden.is_empty()
             && self.receipts.is_empty()
+            && self.settings.is_empty()
             && self.left.is_empty()
             && self.blocks.is_empty()
     }
@@ -200,6 +208,7 @@ impl Service {
             all.into_iter().partition(|place| place.left_at.is_none());
         let ids: Vec<ChatId> = places.iter().map(|place| place.chat).collect();
         let (chats, heads) = tokio::try_join!(self.store.chats(&ids), self.store.heads(&ids))?;
+        chats.iter().for_each(|chat| self.mind_untold(chat));
         let chats = chats.into_iter().map(|chat| (chat.id, chat)).collect();
         let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
         Ok(Standing { places, left, chats, heads })
@@ -213,7 +222,13 @@ impl Service {
         standing: Standing,
     ) -> Result<Option<Lacks>> {
         let Some(messages) = self.missing(position, &standing).await? else { return Ok(None) };
-        let mut lacks = Lacks { messages, ..Lacks::default() };
+        // What was said of it may have been lost, whatever else was not.
+        let told_of = |place: &&Member| {
+            position.reached(place.chat).is_some()
+                || place.left_at.is_some_and(|at| changes.is_some_and(|since| at >= since))
+        };
+        let left = standing.left.iter().filter(told_of).cloned().collect();
+        let mut lacks = Lacks { messages, left, ..Lacks::default() };
         if let Some(since) = changes
             && !self.changes(user, since, &standing, &mut lacks).await?
         {
@@ -244,7 +259,8 @@ impl Service {
             };
             if head.seq > after {
                 count += u64::from(head.seq - after);
-                missing.push(Missing { chat: place.chat, after, to: head.seq });
+                let new = after == hidden;
+                missing.push(Missing { chat: place.chat, after, to: head.seq, new });
             }
             if count > MAX_REPLAY_MESSAGES as u64 {
                 return Ok(None);
@@ -338,20 +354,21 @@ impl Service {
                 && visible.get(&chat).is_some_and(|from| seq >= *from)
         };
         lacks.changed.retain(|message| is_told(message.chat, message.seq));
+        if hidden.len() > MAX_REPLAY_CHANGES {
+            return Ok(false);
+        }
+        lacks.hidden_places = Some(hidden.iter().map(|of| (of.chat, of.seq)).collect());
         lacks.hidden = hidden;
         lacks.hidden.retain(|hidden| is_told(hidden.chat, hidden.seq));
         lacks.receipts = receipts;
         lacks.blocks = blocks;
-        lacks.left = standing
-            .left
-            .iter()
-            .filter(|place| place.left_at.is_some_and(|at| at >= since))
-            .cloned()
-            .collect();
+        let changed = |place: &&Member| place.settings.changed_at.is_some_and(|at| at >= since);
+        lacks.settings = standing.places.iter().filter(changed).cloned().collect();
         let count = lacks.chats.len()
             + lacks.changed.len()
             + lacks.hidden.len()
             + lacks.receipts.len()
+            + lacks.settings.len()
             + lacks.left.len()
             + lacks.blocks.len();
         if count > MAX_REPLAY_CHANGES {

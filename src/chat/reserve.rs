@@ -7,7 +7,7 @@
 //! half-way, nothing was answered, and the others are deaf to it; and nothing is remembered for
 //! longer than [`RESERVE_AGE`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,8 +20,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::Service;
 use super::limits::{RESERVE_AGE, RESERVES};
 use super::roster::Roster;
-use crate::error::Result;
-use crate::model::{ChatId, Member, Reserve, SeqSet, UserId};
+use crate::error::{Error, Result};
+use crate::model::{Chat, ChatId, ChatKind, Member, Reserve, SeqSet, UserId};
 use crate::store;
 
 mod again;
@@ -58,6 +58,8 @@ pub struct Reserves {
     doubts: AtomicU64,
     /// Sends that were checked by what was known before the next change, until they are stored.
     sends: Mutex<TaskTracker>,
+    /// A change waits for them.
+    ending: tokio::sync::Mutex<()>,
     /// Nodes that were asked to forget.
     asked: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     next: AtomicU64,
@@ -75,6 +77,7 @@ impl Default for Reserves {
                 .build(),
             doubts: AtomicU64::new(0),
             sends: Mutex::default(),
+            ending: tokio::sync::Mutex::default(),
             asked: Mutex::default(),
             next: AtomicU64::new(0),
         }
@@ -150,7 +153,8 @@ impl Service {
         let doubts = self.reserves.doubts.load(Ordering::Acquire);
         let hears = !self.bus.is_deaf();
         let (mut known, mut unknown) = (HashMap::new(), Vec::new());
-        for id in others.iter().chain([user]) {
+        // Each once: a user may look by several sessions.
+        for id in others.iter().chain([user]).collect::<HashSet<_>>() {
             match self.reserves.known.get(id).filter(|_| hears) {
                 Some(reserve) => drop(known.insert(id.clone(), reserve)),
                 None => unknown.push(id.clone()),
@@ -189,6 +193,15 @@ impl Service {
             Some(other) => Ok(self.between_two(user, other).await?.blocked),
             None => Ok(false),
         }
+    }
+
+    /// Refuses what would reach the other member of a direct chat in spite of a block.
+    pub(super) async fn check_reaches(&self, user: &UserId, chat: &Chat) -> Result<()> {
+        if chat.kind != ChatKind::Direct {
+            return Ok(());
+        }
+        let roster = self.rosters.get(chat.id).await?.ok_or_else(Error::chat_not_found)?;
+        if self.is_cut(user, &roster).await? { Err(Error::blocked()) } else { Ok(()) }
     }
 
     /// Takes from the other members of direct chats what `user` is not shown of their receipts.

@@ -121,16 +121,15 @@ impl Rosters {
 
     /// Reads the list anew: what an answer must not be behind.
     pub async fn load(&self, chat: ChatId) -> store::Result<Option<Arc<Roster>>> {
-        // The head first: the list is then at least as new.
-        let as_of = self.store.heads(&[chat]).await?.first().map_or(0, |head| head.seq);
-        let (chats, members) = tokio::try_join!(
-            self.store.chats(std::slice::from_ref(&chat)),
-            self.store.members(chat)
-        )?;
+        // The head and the chat first: the list is then at least as new as either.
+        let ids = [chat];
+        let (heads, chats) = tokio::try_join!(self.store.heads(&ids), self.store.chats(&ids))?;
+        let as_of = heads.first().map_or(0, |head| head.seq);
         let Some(found) = chats.into_iter().next() else {
             self.cache.invalidate(&chat);
             return Ok(None);
         };
+        let members = self.store.members(chat).await?;
         let mut seats: Vec<Seat> = members
             .into_iter()
             .map(|m| Seat { user: m.user, role: m.role, visible_from: m.visible_from })

@@ -1,4 +1,5 @@
-//! Opaque tokens of pages and of resumption: signed, bound to their user and their purpose.
+//! Opaque tokens of pages, of resumption and of links: signed, bound to their user and their
+//! purpose. Links are nobody's: who has one may use it.
 //!
 //! HMAC-SHA-256 (RFC 2104) cut to 16 bytes. Tokens are not encrypted: what is in them is the
 //! user's own.
@@ -21,12 +22,18 @@ pub enum Purpose<'a> {
     Inbox(&'a str),
     /// A page of the history of a chat.
     History(crate::model::ChatId),
+    /// A page of the members of a chat with this search.
+    Members(crate::model::ChatId, &'a str),
     /// A page of the users one has blocked.
     Blocks,
     /// A page of what was found for this question.
     Search(&'a [u8]),
     /// Resuming a stream.
     Resume,
+    /// Uploading a file, by whoever has the link.
+    Upload,
+    /// Getting a file, by whoever has the link.
+    Download,
 }
 
 /// Signs and opens tokens, and hashes content.
@@ -109,6 +116,12 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(b"history");
             mac.update(chat.0.as_bytes());
         }
+        Purpose::Members(chat, query) => {
+            mac.update(b"members");
+            mac.update(chat.0.as_bytes());
+            mac.update(&(query.len() as u64).to_be_bytes());
+            mac.update(query.as_bytes());
+        }
         Purpose::Blocks => mac.update(b"blocks"),
         Purpose::Search(question) => {
             mac.update(b"search");
@@ -116,6 +129,8 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(question);
         }
         Purpose::Resume => mac.update(b"resume"),
+        Purpose::Upload => mac.update(b"upload"),
+        Purpose::Download => mac.update(b"download"),
     }
     mac.update(body);
     mac

@@ -19,7 +19,6 @@ use crate::error::{Error, Reason, Result};
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::proto;
 use crate::store::Search;
-use crate::wire;
 
 const DEFAULT_PAGE: u32 = 20;
 const MAX_PAGE: u32 = 50;
@@ -86,7 +85,7 @@ impl Service {
             }
         }
         let mut shown: Vec<_> =
-            found.iter().map(|message| wire::message_for(message, user)).collect();
+            found.iter().map(|message| self.links.message_for(message, user)).collect();
         let fits = fitting(&shown);
         if fits < shown.len() {
             shown.truncate(fits);

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Service;
 use super::access::chat_id;
+use super::attachments;
 use super::feed::Sent;
 use super::limits::COMPARE_EVERY;
 use super::mentions;
 use super::text;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Via};
-use crate::model::{ChatId, Message, MessageId, Seq, UserId};
+use crate::model::{AttachmentId, ChatId, Message, MessageId, MessageKind, Seq, UserId};
 use crate::proto;
 use crate::store::{AppendError, Appended, NewMessage};
 use crate::trace;
@@ -95,23 +97,28 @@ impl Service {
             let (id, _) = (message.id, sender.send(Ok(Appended { message, duplicate: true })));
             return Ok(Submitted { id, outcome });
         }
-        Ok(self.append_and_tell(new, Some(user.clone())))
+        Ok(self.append_and_tell(new, Some((user.clone(), under_way))))
     }
 
     /// Appends, answers, then tells, in a task of its own: a caller that goes away stops nothing.
-    /// The typing of `writer` ends with it.
+    /// The typing of `writer` ends with it, and so does what its check held.
     pub(super) fn append_and_tell(
         self: &Arc<Self>,
         new: NewMessage,
-        writer: Option<UserId>,
+        writer: Option<(UserId, TaskTrackerToken)>,
     ) -> Submitted {
         let (id, chat) = (new.id, new.chat);
+        let files: Vec<AttachmentId> = new.attachments.iter().map(|of| of.id).collect();
         let appended = self.store.append(new);
         let (answer, outcome) = oneshot::channel();
         let service = Arc::clone(self);
+        let (writer, under_way) = writer.unzip();
         self.tasks.spawn(trace::carry(async move {
             let appended = appended.await;
             drop(under_way);
+            if !files.is_empty() && is_refused(&appended) {
+                service.unclaim_later(&files).await;
+            }
             if matches!(appended, Err(AppendError::NotMember)) {
                 // The list this node held was out of date.
                 service.rosters.forget(chat);
@@ -150,6 +157,7 @@ impl Service {
         let (Some(roster), Some(seat)) = (roster, seat) else {
             return self.known(user, chat, draft).await;
         };
+        self.mind_untold(&roster.chat);
         if self.is_cut(user, &roster).await? {
             // A repeat of what was stored once is answered as it was then.
             return self
@@ -157,7 +165,8 @@ impl Service {
                 .await?
                 .map_or(Err(Error::blocked()), |k| Ok(Some(k)));
         }
-        let text = checked_content(&draft)?;
+        let text = text::text_beside(draft.attachment_ids.len(), &draft.text)?;
+        let files = attachments::ids(&draft.attachment_ids)?;
         let mentions = mentions::read(&draft.mentions, &text)?;
         let content_hash = self.content_hash(&text, &draft);
         let roster = match self.with_seats(roster, &mentions).await {
@@ -173,6 +182,17 @@ impl Service {
                 return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
             }
         };
+        let claimed = self.claim_attachments(user, &files, chat, &draft.client_message_id).await;
+        let attachments = match claimed {
+            Ok(attachments) => attachments,
+            Err(error) => {
+                return self.known(user, chat, draft).await?.map_or(Err(error), |k| Ok(Some(k)));
+            }
+        };
+        if let Err(error) = checked_type(draft.kind, MessageKind::of(&text, &attachments)) {
+            self.unclaim_later(&files).await;
+            return Err(error);
+        }
         Ok(Some(Checked::New(NewMessage {
             id: MessageId(self.clock.new_id()),
             chat,
@@ -181,6 +201,7 @@ impl Service {
             content_hash,
             words: self.words_of(&text),
             text,
+            attachments,
             reply_to,
             mentions,
             note: None,
@@ -192,7 +213,7 @@ impl Service {
     async fn known(&self, user: &UserId, chat: ChatId, draft: Draft) -> Result<Option<Checked>> {
         let found = self.store.by_client_id(chat, user, &draft.client_message_id).await?;
         let Some(message) = found else { return Ok(None) };
-        let text = checked_content(&draft)?;
+        let text = text::text_beside(draft.attachment_ids.len(), &draft.text)?;
         if self.content_hash(&text, &draft) != message.content_hash {
             return Err(AppendError::Reused.into());
         }
@@ -239,9 +260,14 @@ impl Service {
         #[cfg(mutants)]
         crate::mutants::arrived(message);
         self.webhooks.note(Kind::MessageSent, || Happened::message_sent(message));
-        self.hand_on(Sent::committed(message));
+        self.hand_on(Sent::committed(message, &self.links));
         self.publish_message(message).await;
     }
+}
+
+/// Whether it is certain that this is not in the log by this append.
+fn is_refused(appended: &std::result::Result<Appended, AppendError>) -> bool {
+    matches!(appended, Err(AppendError::NotMember | AppendError::Reused | AppendError::Full))
 }
 
 enum Checked {
@@ -249,13 +275,11 @@ enum Checked {
     Known(Message),
 }
 
-fn checked_content(draft: &Draft) -> Result<String> {
-    if !draft.attachment_ids.is_empty() {
-        return Err(Error::field("attachment_ids", "no upload of yours has this id"));
+fn checked_type(given: proto::MessageType, kind: MessageKind) -> Result<()> {
+    let derived = wire::message_type(kind);
+    if given == proto::MessageType::Unspecified || given == derived {
+        return Ok(());
     }
-    match draft.kind {
-        proto::MessageType::Unspecified | proto::MessageType::Text => {}
-        _ => return Err(Error::field("type", "the server derives TEXT from this content")),
-    }
-    text::message_text(&draft.text)
+    let name = derived.as_str_name().trim_start_matches("MESSAGE_TYPE_");
+    Err(Error::field("type", format!("the server derives {name} from this content")))
 }

@@ -6,8 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::limits::{
-    MAX_AVATAR_BYTES, MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_QUERY_CHARS, MAX_TEXT_BYTES,
-    MAX_TITLE_CHARS,
+    MAX_AVATAR_BYTES, MAX_CLIENT_ID_CHARS, MAX_COMBINING_MARKS, MAX_FILE_NAME_BYTES,
+    MAX_QUERY_CHARS, MAX_TEXT_BYTES, MAX_TITLE_CHARS,
 };
 use crate::error::{Error, Result};
 
@@ -25,6 +25,11 @@ pub fn message_text(raw: &str) -> Result<String> {
     Ok(text)
 }
 
+/// The same, but that it may be empty where there are files beside it.
+pub fn text_beside(files: usize, raw: &str) -> Result<String> {
+    if raw.is_empty() && files > 0 { Ok(String::new()) } else { message_text(raw) }
+}
+
 /// A title: one line, 1 to 128 characters.
 pub fn title(raw: &str) -> Result<String> {
     let too_long = || Error::over_limit("title", MAX_TITLE_CHARS, "characters");
@@ -34,6 +39,33 @@ pub fn title(raw: &str) -> Result<String> {
     let text = clean(raw, |_| false, "title")?;
     let text = text.trim().to_owned();
     if text.chars().count() > MAX_TITLE_CHARS { Err(too_long()) } else { Ok(text) }
+}
+
+/// The address of a picture, https and plain ASCII; empty: none.
+pub fn avatar_url(raw: &str) -> Result<String> {
+    if raw.len() > MAX_AVATAR_BYTES {
+        return Err(Error::over_limit("avatar_url", MAX_AVATAR_BYTES, "bytes"));
+    }
+    if is_avatar(raw) && raw.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(raw.to_owned())
+    } else {
+        Err(Error::field("avatar_url", "an https URL"))
+    }
+}
+
+/// A file's name: one line, without any path, 1 to 255 bytes.
+pub fn file_name(raw: &str) -> Result<String> {
+    const FIELD: &str = "description.file_name";
+    let too_long = || Error::over_limit(FIELD, MAX_FILE_NAME_BYTES, "bytes of UTF-8");
+    if raw.len() > 16 * MAX_FILE_NAME_BYTES {
+        return Err(too_long());
+    }
+    let name = raw.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = clean(name, |_| false, FIELD)?.trim().to_owned();
+    if name == "." || name == ".." {
+        return Err(Error::field(FIELD, "is not a name"));
+    }
+    if name.len() > MAX_FILE_NAME_BYTES { Err(too_long()) } else { Ok(name) }
 }
 
 /// A display name as a token brings it, at most 128 characters; `None`: it shows nothing.
@@ -194,6 +226,18 @@ mod tests {
         for bad in ["", "a\0", &"é".repeat(65)] {
             assert!(client_id("client_message_id", bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_picture_has_an_https_address() {
+        for good in ["", "https://h", "https://h/a?b#c", "https://x:1@h:2/%E0"] {
+            assert_eq!(avatar_url(good).unwrap(), good);
+        }
+        let long = format!("https://h/{}", "x".repeat(2_039));
+        for bad in ["x", "http://h/a", "https://", "https://h/a b", "https://h/\n"] {
+            assert_eq!(avatar_url(bad).unwrap_err().field, "avatar_url", "{bad:?}");
+        }
+        assert!(avatar_url(&long[..2_048]).is_ok() && avatar_url(&long).is_err());
     }
 
     #[test]

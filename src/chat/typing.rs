@@ -113,8 +113,8 @@ impl Service {
         true
     }
 
-    /// A message was sent, or the user has stopped.
-    pub(super) fn typing_ends(&self, chat: ChatId, user: &UserId) {
+    /// A message was sent, or the user has stopped, or is no member any more.
+    pub(crate) fn typing_ends(&self, chat: ChatId, user: &UserId) {
         let ended = self.typing.now.lock().remove(&(chat, user.clone()));
         if ended.is_some() {
             self.show_typing(chat, user, false);

@@ -1,5 +1,7 @@
 //! Users that a service of the product tells of, before they sign in or after they changed.
 
+use std::sync::Arc;
+
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::limits::MAX_UPSERTED_USERS;
@@ -24,7 +26,7 @@ pub struct Profile {
 impl Service {
     /// Notes names and pictures as of now; answers how many users had another one before, or were
     /// not known. Nothing is written if one of them is not as it must be.
-    pub async fn upsert_users(&self, profiles: Vec<Profile>) -> Result<u32> {
+    pub async fn upsert_users(self: &Arc<Self>, profiles: Vec<Profile>) -> Result<u32> {
         if profiles.is_empty() {
             return Err(Error::field("users", "must be set"));
         }
@@ -36,7 +38,11 @@ impl Service {
         let now = self.clock.now();
         let changed = stream::iter(checked)
             .map(|(user, name, picture)| async move {
-                self.store.put_profile(&user, &name, &picture, now).await
+                let changed = self.store.put_profile(&user, &name, &picture, now).await?;
+                if changed {
+                    self.profile_changed(&user, now);
+                }
+                Ok::<_, Error>(changed)
             })
             .buffer_unordered(AT_ONCE)
             .try_filter(|changed| std::future::ready(*changed));

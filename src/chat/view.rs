@@ -6,6 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Service;
 use super::access::Admitted;
+use super::attachments::Links;
 use super::limits::MAX_RECEIPT_MEMBERS;
 use crate::error::Result;
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Role, Seq, User, UserId};
@@ -78,7 +79,9 @@ impl Service {
             Ok(members)
         };
         let (members, hidden) = tokio::try_join!(members, self.hidden_of(user, messages))?;
-        Ok(messages.iter().map(|message| show(user, message, &members, &hidden)).collect())
+        let messages = self.with_previews(messages).await?;
+        let seen = (&hidden, &self.links);
+        Ok(messages.iter().map(|message| show(user, message, &members, seen)).collect())
     }
 
     /// Where those of these messages stand that the user has deleted for themselves.
@@ -127,10 +130,14 @@ impl Service {
             chat.last_seq = row.head.map_or(0, |head| head.seq);
             chat.unread_count = Some(row.unread);
             chat.updated_at = Some(wire::timestamp(updated_at(&row.chat, row.head)));
-            chat.muted_until = row.place.muted_until.map(wire::timestamp);
+            chat.muted_until = row.place.settings.muted_until.map(wire::timestamp);
+            chat.settings = Some(wire::settings(&row.place.settings));
             chat.presence = presence.get(&row.chat.id).copied();
-            chat.last_message = newest.get(&row.chat.id).map(|message| {
-                let mut shown = show(user, message, members, &hidden);
+            // Who has just come may see nothing yet.
+            let newest = newest.get(&row.chat.id);
+            let visible = newest.filter(|message| message.seq >= row.place.visible_from);
+            chat.last_message = visible.map(|message| {
+                let mut shown = show(user, message, members, (&hidden, &self.links));
                 shown.delivered_to.clear();
                 shown.read_by.clear();
                 shown
@@ -233,6 +240,12 @@ impl Service {
     }
 }
 
+/// The event that tells a user of being no member any more, since this revision of the chat.
+pub(super) fn removed_event(chat: ChatId, revision: u32) -> proto::event::Event {
+    let only = proto::Chat { chat_id: chat.to_string(), revision, ..proto::Chat::default() };
+    proto::event::Event::ChatUpdated(proto::ChatUpdated { chat: Some(only), removed: true })
+}
+
 /// The order of the inbox.
 pub fn updated_at(chat: &Chat, head: Option<Head>) -> crate::clock::Timestamp {
     head.map_or(chat.id.time(), |head| head.id.time())
@@ -243,8 +256,9 @@ pub(super) fn shown_to(
     user: &UserId,
     message: &Message,
     hidden: &HashSet<(ChatId, Seq)>,
+    links: &Links,
 ) -> proto::Message {
-    let mut shown = wire::message_for(message, user);
+    let mut shown = links.message_for(message, user);
     if hidden.contains(&(message.chat, message.seq)) {
         wire::leave_out(&mut shown);
     }
@@ -255,9 +269,9 @@ fn show(
     user: &UserId,
     message: &Message,
     members: &[Member],
-    hidden: &HashSet<(ChatId, Seq)>,
+    (hidden, links): (&HashSet<(ChatId, Seq)>, &Links),
 ) -> proto::Message {
-    let mut shown = shown_to(user, message, hidden);
+    let mut shown = shown_to(user, message, hidden, links);
     if message.sender.as_ref() == Some(user) {
         if members.len() <= MAX_RECEIPT_MEMBERS {
             receipts(&mut shown, user, members);

@@ -142,6 +142,13 @@ pub enum News {
         /// Now.
         blocked: bool,
     },
+    /// The server does not block this user, or take that back: why.
+    NotBlocked {
+        /// Whom.
+        user_id: String,
+        /// Why.
+        why: String,
+    },
     /// A place cannot be opened, or an order not carried out: why.
     Refused(String),
 }

@@ -72,6 +72,22 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_BUS", value_name = "URL", hide_env_values = true, value_parser = secret)]
     pub bus: Option<Secret>,
 
+    /// Where the bytes of attachments are: file:PATH, a folder that all nodes see; s3://BUCKET/PREFIX,
+    /// gs://BUCKET/PREFIX or az://CONTAINER/PREFIX, whose secrets are in the environment under the
+    /// names that each has (AWS_ACCESS_KEY_ID, ...); off: there are none [default: with SQLite the
+    /// folder `attachments` beside the file, with MongoDB off]
+    #[arg(long, env = "ADDA_ATTACHMENTS", value_name = "URL")]
+    pub attachments: Option<String>,
+
+    /// Bytes of one attachment, up to 100 MB.
+    #[arg(
+        long,
+        env = "ADDA_MAX_ATTACHMENT_BYTES",
+        value_name = "BYTES",
+        default_value = "25000000"
+    )]
+    pub max_attachment_bytes: u32,
+
     /// Whose web pages may call from a browser: https://app.example.com. May be repeated, or
     /// separated by commas. In development any page of this machine may.
     #[arg(long, env = "ADDA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]

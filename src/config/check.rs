@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{ChatArgs, ServeArgs, TimeArgs, TokenArgs, TokenKeys};
+use super::args::{ChatArgs, ServeArgs, Switch, TimeArgs, TokenArgs, TokenKeys};
 use super::limits::Rates;
 use super::tls::{Tls, TlsError};
 use super::{
@@ -29,6 +29,10 @@ const LONGEST_EDIT_WINDOW: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The largest group that the house is built for.
 const MAX_MEMBERS: u32 = 10_000;
 
+/// The largest attachment: a picture is decoded whole, and other files are not the server's to
+/// look into.
+const MAX_ATTACHMENT_BYTES: u32 = 100_000_000;
+
 type Checked<T> = Result<T, Refused>;
 
 impl Config {
@@ -50,6 +54,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        let attachments = attachments(args.attachments.as_deref(), &store)?;
+        if attachments.is_none() && args.attachments.is_none() {
+            warnings.push(
+                "no attachments: with MongoDB say where they are to be (--attachments)".to_owned(),
+            );
+        }
         if tokens.secret.as_ref().is_some_and(|secret| secret.expose() == DEV_SECRET) {
             warnings.push(
                 "development mode: tokens are signed with a secret known to everybody".to_owned(),
@@ -59,6 +69,8 @@ impl Config {
             listen: args.listen,
             admin_listen: operator::admin(args)?,
             otlp: operator::otlp(args)?,
+            attachments,
+            max_attachment_bytes: attachment_bytes(args.max_attachment_bytes)?,
             store,
             bus,
             tokens,
@@ -77,6 +89,34 @@ impl Config {
             warnings,
         })
     }
+}
+
+/// Where attachments are; with SQLite, which is for one node, beside the file.
+fn attachments(given: Option<&str>, store: &Url) -> Checked<Option<String>> {
+    let refused = |why: &str| Refused::new("--attachments", "ADDA_ATTACHMENTS", why);
+    let Some(given) = given else {
+        let file = store.expose().strip_prefix("sqlite:");
+        let beside = |file: &str| Path::new(file).with_file_name("attachments");
+        return Ok(file.map(|file| format!("file:{}", beside(file).display())));
+    };
+    if given == "off" {
+        return Ok(None);
+    }
+    let buckets = ["s3://", "gs://", "az://"];
+    let named = buckets.iter().filter_map(|scheme| given.strip_prefix(scheme));
+    let folder = given.strip_prefix("file:");
+    match folder.into_iter().chain(named).next() {
+        Some(rest) if !rest.is_empty() && !rest.starts_with("//") => Ok(Some(given.to_owned())),
+        _ => Err(refused("write file:PATH, s3://, gs:// or az:// with a bucket, or off")),
+    }
+}
+
+fn attachment_bytes(bytes: u32) -> Checked<u32> {
+    if (1..=MAX_ATTACHMENT_BYTES).contains(&bytes) {
+        return Ok(bytes);
+    }
+    let why = format!("from 1 to {MAX_ATTACHMENT_BYTES}");
+    Err(Refused::new("--max-attachment-bytes", "ADDA_MAX_ATTACHMENT_BYTES", why))
 }
 
 impl TokenArgs {

@@ -43,6 +43,10 @@ pub struct Config {
     pub store: Url,
     /// The bus.
     pub bus: Url,
+    /// Where the bytes of attachments are, as `files::Depot` opens it; `None`: there are none.
+    pub attachments: Option<String>,
+    /// Bytes of one attachment.
+    pub max_attachment_bytes: u32,
     /// Whose tokens are taken.
     pub tokens: Tokens,
     /// Whose pages may call from a browser.

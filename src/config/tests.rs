@@ -44,6 +44,16 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn attachments_are_beside_a_file_and_nowhere_beside_a_server() {
+    let of = |line: &[&str]| check(line).unwrap().attachments;
+    assert_eq!(of(&[]).unwrap(), "file:attachments");
+    assert_eq!(of(&["--store", "sqlite:/data/adda.db"]).unwrap(), "file:/data/attachments");
+    assert_eq!(of(&["--store", "mongodb://m/adda"]), None);
+    assert_eq!(of(&["--attachments", "off"]), None);
+    assert_eq!(of(&["--attachments", "s3://bucket/a/b"]).unwrap(), "s3://bucket/a/b");
+}
+
+#[test]
 fn a_flag_goes_before_the_variable_of_others() {
     let env = |name: &str| match name {
         "MONGODB_URI" => Some("mongodb://m/chats".to_owned()),
@@ -84,6 +94,11 @@ fn what_does_not_fit_together_is_refused_by_name() {
         (&["--store", "postgres://x"], "--store"),
         (&["--store", "sqlite:"], "--store"),
         (&["--bus", "nats://x"], "--bus"),
+        (&["--attachments", "ftp://x"], "--attachments"),
+        (&["--attachments", "s3://"], "--attachments"),
+        (&["--attachments", "file:"], "--attachments"),
+        (&["--max-attachment-bytes", "0"], "--max-attachment-bytes"),
+        (&["--max-attachment-bytes", "100000001"], "--max-attachment-bytes"),
         (&["--tls-cert", "c.pem"], "--tls-key"),
         (&["--tls-key", "k.pem"], "--tls-cert"),
         (&["--tls-key", "no", "--tls-cert", "no"], "--tls-cert"),
@@ -118,8 +133,8 @@ fn a_secret_must_be_there_be_long_and_not_be_known() {
 
 #[test]
 fn nothing_secret_can_be_printed() {
-    let line = ["--store", "mongodb://u:hunter2@m/d?tlsCertificateKeyFilePassword=hunter2"];
-    let config = check(&line).unwrap();
+    let store = "mongodb://u:hunter2@m/d?tlsCertificateKeyFilePassword=hunter2";
+    let config = check(&["--store", store, "--attachments", "off"]).unwrap();
     let shown = format!("{config:?} {}", config.store);
     assert!(!shown.contains(SECRET) && !shown.contains("hunter2"), "{shown}");
     assert_eq!(config.store.to_string(), "mongodb://***@m/d");

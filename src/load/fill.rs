@@ -69,6 +69,7 @@ fn message(chat: ChatId, sender: &UserId, nth: u32) -> NewMessage {
         client_message_id: format!("fill-{nth}"),
         content_hash: [0; 16],
         text: format!("message {nth} of many, as long as people write: some sixty bytes"),
+        attachments: Vec::new(),
         reply_to: None,
         mentions: Vec::new(),
         words: Vec::new(),
@@ -92,6 +93,7 @@ async fn group(
         member_count: 2,
         revision: 1,
         deleted_at: None,
+        untold: false,
     };
     let members = vec![(sender.clone(), Role::Owner), (reader.clone(), Role::Member)];
     let new = NewChat { key: None, id, content_hash: [0; 16], chat, members, note: None };

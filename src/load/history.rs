@@ -59,7 +59,7 @@ pub(super) async fn run(mut run: Run, plan: &HistoryArgs) -> Result<Report, Load
 async fn chats(caller: &mut Caller) -> Result<Vec<(String, u32)>, LoadError> {
     let (mut all, mut page_token) = (Vec::new(), String::new());
     loop {
-        let ask = ListChatsRequest { page_size: 50, page_token, query: String::new() };
+        let ask = ListChatsRequest { page_size: 50, page_token, ..ListChatsRequest::default() };
         let request = caller.request(ask);
         let page = caller.client.list_chats(request).await;
         let page = page.map_err(|status| LoadError::Call("ListChats", Box::new(status)))?;

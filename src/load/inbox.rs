@@ -65,7 +65,8 @@ impl Walker {
         let (mut page_token, mut total) = (String::new(), 0);
         loop {
             let is_first = page_token.is_empty();
-            let ask = ListChatsRequest { page_size: PAGE, page_token, query: String::new() };
+            let ask =
+                ListChatsRequest { page_size: PAGE, page_token, ..ListChatsRequest::default() };
             let request = self.caller.request(ask);
             let page = self.caller.client.list_chats(request).await?.into_inner();
             let series = if is_first { &self.first } else { &self.later };

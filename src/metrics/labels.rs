@@ -190,6 +190,9 @@ labels! {
         Mark = "mark",
         ChangedReceipts = "changed_receipts",
         CountUnread = "count_unread",
+        ChangeGroup = "change_group",
+        TellChanges = "tell_changes",
+        PutSettings = "put_settings",
         PutJobs = "put_jobs",
         TakeJobs = "take_jobs",
         FinishJobs = "finish_jobs",
@@ -214,6 +217,16 @@ labels! {
         TouchReceipts = "touch_receipts",
         FindChat = "find_chat",
         Now = "now",
+        OpenFile = "open_file",
+        Files = "files",
+        AdvanceFile = "advance_file",
+        CompleteFile = "complete_file",
+        PutPreview = "put_preview",
+        ClaimFiles = "claim_files",
+        DueFiles = "due_files",
+        SettleFile = "settle_file",
+        MakeDue = "make_due",
+        ForgetFile = "forget_file",
     }
 
     /// What the store answered. `refused` is a good answer, too: by the rules, no.

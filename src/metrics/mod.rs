@@ -129,6 +129,25 @@ declare! {
     /// How long the store took, by what it was asked; an append waits for its commit.
     store_seconds: By<(Operation, Answer), Histogram> = By::new(Histogram::times), "adda_store_seconds";
 
+    // ---- attachments ----
+
+    /// Uploads, and parts of them, that are under way.
+    uploads_under_way: Gauge = Gauge::default(), "adda_uploads_under_way";
+    /// Uploads, and parts of them, by what came of them.
+    uploads: By<Outcome, Counter> = By::new(Counter::default), "adda_uploads_total";
+    /// Bytes of files that were taken.
+    upload_bytes: Counter = Counter::default(), "adda_upload_bytes_total";
+    /// Files that go out.
+    downloads_under_way: Gauge = Gauge::default(), "adda_downloads_under_way";
+    /// Bytes of files that were handed to connections.
+    download_bytes: Counter = Counter::default(), "adda_download_bytes_total";
+    /// Pictures whose previews were to be made; `failed`: they cannot be decoded.
+    previews: By<Went, Counter> = By::new(Counter::default), "adda_previews_total";
+    /// Looks for files that are due.
+    file_sweeps: By<Went, Counter> = By::new(Counter::default), "adda_file_sweeps_total";
+    /// Files that were taken away: cut, refused, never sent, or of a deleted message.
+    files_removed: Counter = Counter::default(), "adda_files_removed_total";
+
     // ---- bus and presence ----
 
     /// Envelopes that were given to the bus, or taken from it.

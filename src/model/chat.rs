@@ -42,6 +42,23 @@ pub struct Chat {
     pub revision: u32,
     /// When it was deleted; it then exists for nobody.
     pub deleted_at: Option<Timestamp>,
+    /// A change of it has no note in the log yet: whoever made it is about to write it, or died.
+    pub untold: bool,
+}
+
+/// What one member has set for a chat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChatSettings {
+    /// Pinned, and when.
+    pub pinned_at: Option<Timestamp>,
+    /// Out of sight.
+    pub archived: bool,
+    /// No push until then.
+    pub muted_until: Option<Timestamp>,
+    /// 0 before the first change, one more at each.
+    pub revision: u32,
+    /// When they last changed, by the store's clock.
+    pub changed_at: Option<Timestamp>,
 }
 
 /// One user's place in one chat.
@@ -61,10 +78,12 @@ pub struct Member {
     pub delivered: SeqSet,
     /// What the member has read.
     pub read: SeqSet,
-    /// No push until then.
-    pub muted_until: Option<Timestamp>,
+    /// The member's own.
+    pub settings: ChatSettings,
     /// Set: the user is a member no more.
     pub left_at: Option<Timestamp>,
+    /// Of the chat, once the user had left; 0 for a member.
+    pub left_revision: u32,
 }
 
 impl Member {
@@ -78,8 +97,9 @@ impl Member {
             visible_from: from,
             delivered: SeqSet::up_to(from.saturating_sub(1)),
             read: SeqSet::up_to(from.saturating_sub(1)),
-            muted_until: None,
+            settings: ChatSettings::default(),
             left_at: None,
+            left_revision: 0,
         }
     }
 }

@@ -79,6 +79,10 @@ uuid_id! {
     MessageId
 }
 uuid_id! {
+    /// A file that was uploaded, or is being so. UUIDv7.
+    AttachmentId
+}
+uuid_id! {
     /// One live stream of one device. UUIDv7.
     SessionId
 }

@@ -1,6 +1,6 @@
 //! One message.
 
-use super::{ChatId, MessageId, Seq, UserId};
+use super::{Attachment, ChatId, Family, MessageId, Seq, UserId};
 use crate::clock::Timestamp;
 
 /// What a message carries; derived from its content.
@@ -8,8 +8,33 @@ use crate::clock::Timestamp;
 pub enum MessageKind {
     /// Text only.
     Text,
+    /// Pictures, no text.
+    Image,
+    /// Audio or video, no text.
+    Media,
+    /// Documents, no text.
+    Doc,
+    /// Text with attachments, or attachments of several kinds.
+    Mixed,
     /// Written by the service itself.
     System,
+}
+
+impl MessageKind {
+    /// Of what a user sends.
+    pub fn of(text: &str, attachments: &[Attachment]) -> Self {
+        let mut families = attachments.iter().map(Attachment::family);
+        match families.next() {
+            None => Self::Text,
+            Some(first) if text.is_empty() && families.all(|family| family == first) => match first
+            {
+                Family::Image => Self::Image,
+                Family::Media => Self::Media,
+                Family::Doc => Self::Doc,
+            },
+            Some(_) => Self::Mixed,
+        }
+    }
 }
 
 /// The ticks.
@@ -123,6 +148,8 @@ pub struct Message {
     pub content_hash: [u8; 16],
     /// Normalised; empty once deleted.
     pub text: String,
+    /// In the order of sending; none once deleted.
+    pub attachments: Vec<Attachment>,
     /// The message this one answers, and its place.
     pub reply_to: Option<(MessageId, Seq)>,
     /// Members whom the text speaks to, each once; none once deleted.
@@ -147,7 +174,10 @@ impl Message {
 
     /// What it carries.
     pub fn kind(&self) -> MessageKind {
-        if self.note.is_some() { MessageKind::System } else { MessageKind::Text }
+        if self.note.is_some() {
+            return MessageKind::System;
+        }
+        MessageKind::of(&self.text, &self.attachments)
     }
 
     /// Whether it counts as unread for who has not read it and did not send it.

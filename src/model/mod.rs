@@ -2,14 +2,16 @@
 //!
 //! Nothing here knows protobuf, a database or the network.
 
+mod attachment;
 mod chat;
 mod ids;
 mod message;
 mod people;
 mod seqs;
 
-pub use chat::{Chat, ChatKind, Member, Role};
-pub use ids::{ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
+pub use attachment::{Attachment, Family};
+pub use chat::{Chat, ChatKind, ChatSettings, Member, Role};
+pub use ids::{AttachmentId, ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
 pub use message::{
     MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,
     NoteKind, Reaction, SystemNote,

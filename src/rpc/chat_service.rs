@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use tonic::{Request, Streaming};
 
 use super::chat_requests::{acknowledgement, anchor, edit, first_command, question};
-use super::door::{Answer, Door, call, missing, not_yet, within};
+use super::door::{Answer, Door, call, missing, within};
 use super::generated::chat_service_server::ChatService;
 use crate::chat::access::chat_id;
 use crate::chat::calls::session_id;
@@ -17,6 +17,8 @@ use crate::model::{ChatKind, DeviceId};
 use crate::proto;
 use crate::session::{self, Commands, Frames};
 use crate::wire;
+
+mod groups;
 
 #[tonic::async_trait]
 impl ChatService for Door {
@@ -187,6 +189,7 @@ impl ChatService for Door {
                 member_ids: body.member_ids,
                 title: body.title,
                 client_chat_id: body.client_chat_id,
+                avatar_url: body.avatar_url,
             };
             let (chat, created) = self.service.create_chat(&caller.user, draft).await?;
             proto::CreateChatResponse { chat: Some(chat), created }
@@ -208,8 +211,9 @@ impl ChatService for Door {
         request: Request<proto::ListChatsRequest>,
     ) -> Answer<proto::ListChatsResponse> {
         call!(self, request, |caller, body| {
-            let (size, token) = (body.page_size, &body.page_token);
-            let page = self.service.list_chats(&caller.user, size, token, &body.query).await?;
+            let filter = groups::filter(body.filter());
+            let (size, token, query) = (body.page_size, &body.page_token, &body.query);
+            let page = self.service.list_chats(&caller.user, size, token, query, filter).await?;
             proto::ListChatsResponse {
                 chats: page.chats,
                 next_page_token: page.next_page_token,
@@ -302,55 +306,57 @@ impl ChatService for Door {
         &self,
         request: Request<proto::ListMembersRequest>,
     ) -> Answer<proto::ListMembersResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::list_members(self, &caller.user, body).await?)
     }
 
     async fn update_chat(
         &self,
         request: Request<proto::UpdateChatRequest>,
     ) -> Answer<proto::UpdateChatResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::update_chat(self, &caller.user, body).await?)
     }
 
     async fn add_members(
         &self,
         request: Request<proto::AddMembersRequest>,
     ) -> Answer<proto::AddMembersResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::add_members(self, &caller.user, body).await?)
     }
 
     async fn remove_member(
         &self,
         request: Request<proto::RemoveMemberRequest>,
     ) -> Answer<proto::RemoveMemberResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::remove_member(self, &caller.user, body).await?)
     }
 
     async fn set_member_role(
         &self,
         request: Request<proto::SetMemberRoleRequest>,
     ) -> Answer<proto::SetMemberRoleResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::set_member_role(self, &caller.user, body)
+            .await?)
     }
 
     async fn leave_group(
         &self,
         request: Request<proto::LeaveGroupRequest>,
     ) -> Answer<proto::LeaveGroupResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::leave_group(self, &caller.user, body).await?)
     }
 
     async fn delete_chat(
         &self,
         request: Request<proto::DeleteChatRequest>,
     ) -> Answer<proto::DeleteChatResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::delete_chat(self, &caller.user, body).await?)
     }
 
     async fn set_chat_settings(
         &self,
         request: Request<proto::SetChatSettingsRequest>,
     ) -> Answer<proto::SetChatSettingsResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| groups::set_chat_settings(self, &caller.user, body)
+            .await?)
     }
 }

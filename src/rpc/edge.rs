@@ -32,6 +32,10 @@ use crate::wire::status;
 /// and not finished by its client holds its place longer.
 pub const CALL_LIMIT: Duration = Duration::from_secs(30);
 
+/// An upload takes as long as its bytes get on: the house sees to that. This is for what does
+/// not get there.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(3700);
+
 /// In the extensions of a request that is not to be let in: why.
 #[derive(Clone, Debug)]
 pub struct Refused(pub Arc<Error>);
@@ -87,7 +91,8 @@ where
         // Always there, so that whatever is logged of this call can be found by what it is told.
         let span = tracing::error_span!("call", trace_id = %trace.id(), method = method.name());
         let refused = request.extensions_mut().remove::<Refused>();
-        let limit = client_limit(request.headers()).unwrap_or(CALL_LIMIT).min(CALL_LIMIT);
+        let most = if method == Method::UploadAttachment { UPLOAD_LIMIT } else { CALL_LIMIT };
+        let limit = client_limit(request.headers()).unwrap_or(most).min(most);
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let trace_id = trace.id();

@@ -31,6 +31,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use address::Addresses;
 
 use crate::auth::{AuthLayer, Signer, Verifier};
+use crate::chat::Service;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::rpc::EdgeLayer;
@@ -47,6 +48,7 @@ mod accept;
 mod address;
 mod admin;
 mod drain;
+mod files;
 mod health;
 mod http_routes;
 mod node;
@@ -68,6 +70,8 @@ pub struct Edge {
     pub readiness: watch::Receiver<Readiness>,
     /// Where its own tasks belong.
     pub vital: Vital,
+    /// Whose files go in and out by plain HTTP; `None`: there are none.
+    pub files: Option<Arc<Service>>,
 }
 
 /// A port that is ours; connections wait in the system's queue.
@@ -163,7 +167,7 @@ impl Running {
 
 /// All that answers on the port.
 fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
-    let Edge { verifier, clock, readiness, vital } = edge;
+    let Edge { verifier, clock, readiness, vital, files } = edge;
     let mut routes = routes.add_service(health::service(readiness.clone(), &vital));
     if config.reflection {
         routes = health::with_reflection(routes);
@@ -181,7 +185,7 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
             }
             let request = match request.version() {
                 Version::HTTP_2 => request,
-                _ => request.map(|body| Body::new(drain::Drained::new(body))),
+                _ => request.map(|body| Body::new(drain::Drained::new(body, drain::CALL))),
             };
             match grpc.oneshot(request).await {
                 Ok(response) => response.into_response(),
@@ -190,7 +194,11 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
         }
     };
     let signer = if config.dev { Signer::of(&config.tokens) } else { None };
-    let app = http_routes::router(readiness, signer, clock).fallback(fallback);
+    let mut app = http_routes::router(readiness, signer, clock);
+    if let Some(service) = files {
+        app = app.merge(files::router(service));
+    }
+    let app = app.fallback(fallback);
     let addresses = Arc::new(Addresses::new(config));
     vital.spawn("addresses", sweep(Arc::clone(&addresses)));
     origin::guard(app.layer(from_fn_with_state(addresses, address::bounded)), config)

@@ -15,6 +15,7 @@ use crate::chat::rate::UserLimits;
 use crate::chat::{Service, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, Refused};
+use crate::files::{self, Depot};
 use crate::rpc::Door;
 use crate::session::{Sessions, Times};
 use crate::store::{self, Measured, Store};
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The bus cannot be opened.
     #[error(transparent)]
     Bus(#[from] bus::OpenError),
+    /// The depot of attachments cannot be opened.
+    #[error(transparent)]
+    Depot(#[from] files::OpenError),
     /// Nothing can be sent by HTTP.
     #[error("webhooks cannot be sent: {0}")]
     Webhooks(reqwest::Error),
@@ -90,6 +94,8 @@ impl Node {
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,
+            attachments: config.attachments.as_deref().map(Depot::open).transpose()?,
+            max_attachment_bytes: config.max_attachment_bytes,
         };
         let webhooks = match &config.webhooks {
             None => Webhooks::off(),
@@ -119,7 +125,8 @@ impl Node {
         let stop = CancellationToken::new();
         let door = Arc::new(Door::new(Arc::clone(&service), Arc::clone(&sessions)));
         let admin = admin.map(|bound| bound.serve_admin(readiness.clone(), &vital));
-        let edge = Edge { verifier, clock, readiness, vital: vital.clone() };
+        let files = Some(Arc::clone(&service));
+        let edge = Edge { verifier, clock, readiness, vital: vital.clone(), files };
         let running = bound.serve(config, edge, all_routes(&door), stop.clone());
         Ok(Self {
             running,

@@ -13,6 +13,7 @@ use http::header::{HOST, ORIGIN};
 use http::{HeaderName, Method, StatusCode};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::files::UPLOAD_OFFSET;
 use crate::config::{Config, is_loopback_origin};
 
 /// For how long a browser need not ask again; none keeps it longer than two hours.
@@ -30,11 +31,17 @@ pub(super) fn guard(app: Router, config: &Config) -> Router {
     let cors = CorsLayer::new()
         // The gate has let in none but those who are allowed.
         .allow_origin(AllowOrigin::mirror_request())
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(
-            ["grpc-status", "grpc-message", "grpc-status-details-bin", "adda-trace-id"]
-                .map(HeaderName::from_static),
+            [
+                "grpc-status",
+                "grpc-message",
+                "grpc-status-details-bin",
+                "adda-trace-id",
+                UPLOAD_OFFSET,
+            ]
+            .map(HeaderName::from_static),
         )
         .max_age(MAX_AGE);
     app.layer(cors).layer(from_fn_with_state(origins, gate))

@@ -20,8 +20,8 @@ use crate::chat::Service;
 use crate::chat::calls::supersedes;
 use crate::chat::hub::{Delivery, Listener, Who};
 use crate::chat::limits::{
-    MAX_CLIENT_ID_CHARS, MAX_CLIENT_NAME_CHARS, MAX_COMMANDS_IN_FLIGHT, MAX_JOINED_CHATS,
-    MAX_OPENING, MAX_RECEIPT_MEMBERS, MAX_SESSIONS, MAX_TEXT_BYTES,
+    MAX_ATTACHMENTS, MAX_CLIENT_ID_CHARS, MAX_CLIENT_NAME_CHARS, MAX_COMMANDS_IN_FLIGHT,
+    MAX_JOINED_CHATS, MAX_OPENING, MAX_RECEIPT_MEMBERS, MAX_SESSIONS, MAX_TEXT_BYTES,
 };
 use crate::chat::replay::Opening;
 use crate::clock::Timestamp;
@@ -38,6 +38,7 @@ mod leave;
 mod outbox;
 mod run;
 mod sends;
+mod standing;
 mod tell;
 mod timer;
 
@@ -299,8 +300,9 @@ impl Sessions {
                 max_group_members: self.service.settings.max_group_members,
                 max_receipt_members: cap(MAX_RECEIPT_MEMBERS),
                 max_joined_chats: cap(MAX_JOINED_CHATS),
+                max_attachment_bytes: self.service.max_attachment_bytes(),
+                max_attachments: cap(MAX_ATTACHMENTS),
                 edit_window: Some(wire::duration(self.service.settings.edit_window)),
-                ..proto::Limits::default()
             }),
         };
         // The first frame of an empty outbox has room.

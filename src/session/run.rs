@@ -15,6 +15,7 @@ use super::commands::Finished;
 use super::end::{End, slow};
 use super::leave::{Leave, come_back_after};
 use super::sends::Sends;
+use super::standing::Standing;
 use super::timer::token_due;
 use super::{Commands, Outbox, Times, Weight, close_frame};
 use crate::auth::Verifier;
@@ -89,6 +90,7 @@ pub(super) struct Session {
     /// Since when changes may be missing, for that comparison.
     pub(super) changes_since: Option<Timestamp>,
     pub(super) joined: Vec<ChatId>,
+    pub(super) standing: Standing,
     pub(super) direct: Vec<ChatId>,
     pub(super) sends: Sends,
     pub(super) under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
@@ -126,6 +128,7 @@ impl Session {
             compare_again: false,
             changes_since: None,
             joined: Vec::new(),
+            standing: Standing::default(),
             direct: opening.direct,
             sends: Sends::default(),
             under_way: FuturesUnordered::new(),

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::metrics::{self, Queue};
 use crate::model::{ChatId, MessageId, Seq};
 use crate::proto::{self, CloseReason, server_frame::Frame};
-use crate::wire::{self, Told};
+use crate::wire::{self, About, Told};
 
 impl Session {
     /// Something came from the rest of the node.
@@ -72,6 +72,9 @@ impl Session {
 
     /// Tells something that happens now.
     fn tell(&mut self, told: Arc<Told>) -> Result<(), End> {
+        if !self.may_tell(&told) {
+            return Ok(());
+        }
         let Told::Message { chat, seq, .. } = *told else { return self.tell_other(&told) };
         if self.taken_up_to(chat).is_some_and(|taken| seq > taken + 1) {
             // A hole that the node's feed did not see: the store has what lacks.
@@ -80,6 +83,34 @@ impl Session {
             return Ok(());
         }
         self.tell_in_turn(told)
+    }
+
+    /// Whether the device may be told this. Whoever is told to be no member loses all that the
+    /// stream has of the chat.
+    fn may_tell(&mut self, told: &Told) -> bool {
+        let about = told.frame().about();
+        let may = self.standing.admits(about);
+        if let (About::Gone(chat, _), true) = (about, may) {
+            self.position.forget(chat);
+            self.service.typing_ends(chat, &self.listener.who.user);
+            self.leave(chat);
+            self.unwatch();
+        }
+        may
+    }
+
+    /// Those whom only a chat of the past has shown are watched no more.
+    fn unwatch(&self) {
+        let (service, listener) = (Arc::clone(&self.service), Arc::clone(&self.listener));
+        let joined = self.joined.clone();
+        self.service.tasks.spawn(
+            async move {
+                if let Err(error) = service.unwatch_strangers(&listener, &joined).await {
+                    tracing::warn!(%error, "a stream watches whom it should not");
+                }
+            }
+            .in_current_span(),
+        );
     }
 
     /// Tells a message, unless it was told: after its Ack, if it is of this stream.
@@ -114,6 +145,10 @@ impl Session {
 
     fn tell_message(&mut self, told: &Told) -> Result<(), End> {
         let Told::Message { chat, seq, id, frame } = told else { return Ok(()) };
+        if self.standing.is_gone(*chat) {
+            // It has waited for its Ack meanwhile.
+            return Ok(());
+        }
         self.push(frame.clone(), Weight::Must)?;
         self.position.reach(*chat, *seq, *id);
         self.checkpoint_soon();
@@ -159,6 +194,9 @@ impl Session {
     }
 
     fn tell_replayed(&mut self, told: Told) -> Result<(), End> {
+        if !self.may_tell(&told) {
+            return Ok(());
+        }
         match &told {
             Told::Message { .. } => self.tell_in_turn(Arc::new(told))?,
             other => self.tell_other(other)?,
@@ -241,6 +279,9 @@ impl Session {
     }
 
     pub(super) fn join(&mut self, chat: ChatId) {
+        if self.standing.is_gone(chat) {
+            return;
+        }
         let listener = Arc::clone(&self.listener);
         self.service.hub.join_screen(chat, &mut self.joined, &listener);
         let service = Arc::clone(&self.service);

@@ -54,6 +54,8 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
         resume_window: LONG,
         presence_lease: LONG,
         presence_grace: LONG,
+        attachments: None,
+        max_attachment_bytes: 0,
     };
     let service =
         Service::start(store, bus, Arc::clone(&clock), (settings, Webhooks::off()), &vital)

@@ -19,8 +19,8 @@ pub trait Content: Send + Sync {
     /// and mentions change nothing.
     async fn edit_message(&self, edit: Edit) -> Result<Option<Message>>;
 
-    /// Deletes a message for everyone: its text, mentions, reactions and words go, its place
-    /// stays. One that is deleted stays as it is.
+    /// Deletes a message for everyone: its text, attachments, mentions, reactions and words go,
+    /// its place stays; the files it carried are due ([`Files`](super::Files)). One that is deleted stays as it is.
     async fn delete_message(&self, chat: ChatId, id: MessageId) -> Result<Option<Message>>;
 
     /// Adds a user's reaction behind the others of its emoji; a new emoji behind the others. One

@@ -1,4 +1,121 @@
 //! Groups that change: members, roles, titles; and what members set for themselves.
 
-/// Groups that change: members, roles, titles; and what members set for themselves. As in [`Store`](super::Store): answers are durable, lists of ids may hold repeats.
-pub trait Groups: Send + Sync {}
+use async_trait::async_trait;
+
+use super::{NewMessage, Result};
+use crate::clock::Timestamp;
+use crate::model::{Chat, ChatId, ChatSettings, Message, Role, UserId};
+
+/// Groups that change: members, roles, titles; and what members set for themselves. As in
+/// [`Store`](super::Store): answers are durable, lists of ids may hold repeats.
+#[async_trait]
+pub trait Groups: Send + Sync {
+    /// Changes what the members of a chat share, all of it at once or nothing, and tells it in
+    /// the log.
+    ///
+    /// - It is done only if the chat is there and its `revision` is still the one that was seen:
+    ///   of two changes made after one look, one is [`GroupChanged::Moved`], on any node. The
+    ///   `revision` rises by one, and `member_count` stays what it says.
+    /// - Who comes is a member with the role MEMBER from now on, who was one before, too. They
+    ///   see what comes after the newest message there is, have received and read all before it,
+    ///   and have no settings. One who is a member already makes it Moved.
+    /// - Who goes is a member no more; their place stays, and says when and at which revision
+    ///   they left. One who is no member makes it Moved, and so does a new role for one.
+    /// - Times are the store's. Changed fields count as changed now.
+    /// - The notes are in the log once it is answered, in their order, each once. If the node
+    ///   dies before that, or the store is away (not known whether it was done, then), the chat
+    ///   is `untold` until [`tell_changes`](Self::tell_changes). A send of who went, or to a chat
+    ///   that was deleted, is refused once the note is there, whatever the sender's node knows.
+    /// - A deleted chat is not there for anybody any more: all places count as left then.
+    async fn change_group(&self, change: GroupChange) -> Result<GroupChanged>;
+
+    /// Puts the notes of an untold chat into the log and answers them: each is there once,
+    /// however often and wherever this is called. Answers nothing for a chat that is told.
+    async fn tell_changes(&self, chat: ChatId) -> Result<Vec<Message>>;
+
+    /// Changes a member's own settings of a chat; answers them as they are then, and whether
+    /// that is another thing now: then their `revision` is one higher. `None`: no member.
+    async fn put_settings(
+        &self,
+        chat: ChatId,
+        user: &UserId,
+        wish: SettingsWish,
+    ) -> Result<Option<(ChatSettings, bool)>>;
+}
+
+/// What is to become of a group. What is not said stays as it is.
+#[derive(Clone, Debug)]
+pub struct GroupChange {
+    /// Which.
+    pub chat: ChatId,
+    /// The chat's as it was when the rule was decided: read before the members were.
+    pub revision: u32,
+    /// Who comes, each once.
+    pub comes: Vec<UserId>,
+    /// Who goes, each once.
+    pub goes: Vec<UserId>,
+    /// New roles of members who stay.
+    pub roles: Vec<(UserId, Role)>,
+    /// A new title.
+    pub title: Option<String>,
+    /// A new picture; empty: none.
+    pub avatar_url: Option<String>,
+    /// It is deleted; nobody need be said to go.
+    pub deletes: bool,
+    /// What tells of it; the `client_message_id` of each is of this change alone.
+    pub notes: Vec<NewMessage>,
+}
+
+impl GroupChange {
+    /// One that changes nothing yet.
+    pub fn of(chat: &Chat) -> Self {
+        Self {
+            chat: chat.id,
+            revision: chat.revision,
+            comes: Vec::new(),
+            goes: Vec::new(),
+            roles: Vec::new(),
+            title: None,
+            avatar_url: None,
+            deletes: false,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// What came of [`Groups::change_group`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupChanged {
+    /// It is done: the chat as it now is, and the notes in the log.
+    Changed(Chat, Vec<Message>),
+    /// The chat is another than was seen, or not there: nothing was done.
+    Moved,
+}
+
+/// New settings; what is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettingsWish {
+    /// Pin; one that is pinned keeps its time. Or take that back.
+    pub pinned: Option<bool>,
+    /// Archive or take that back.
+    pub archived: Option<bool>,
+    /// Until when; `Some(None)`: not muted.
+    pub muted_until: Option<Option<Timestamp>>,
+}
+
+impl SettingsWish {
+    /// What settings become at this time; `None`: they stay what they are.
+    pub(super) fn applied(self, to: &ChatSettings, now: Timestamp) -> Option<ChatSettings> {
+        let mut new = *to;
+        if let Some(pinned) = self.pinned {
+            new.pinned_at = pinned.then(|| to.pinned_at.unwrap_or(now));
+        }
+        new.archived = self.archived.unwrap_or(to.archived);
+        new.muted_until = self.muted_until.unwrap_or(to.muted_until);
+        (new != *to).then(|| ChatSettings {
+            revision: to.revision + 1,
+            changed_at: Some(now),
+            ..new
+        })
+    }
+}

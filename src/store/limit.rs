@@ -50,6 +50,7 @@ impl Messages {
             client_message_id: format!("limit-{seq}"),
             content_hash: [0; 16],
             text: "x".repeat(64),
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             words: Vec::new(),

@@ -27,7 +27,7 @@ mod values;
 
 pub use content::Content;
 pub use files::Files;
-pub use groups::Groups;
+pub use groups::{GroupChange, GroupChanged, Groups, SettingsWish};
 pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
 pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
@@ -145,8 +145,9 @@ pub trait Store:
     /// Both members of direct chats, by chat; `chats` are direct.
     async fn pairs(&self, chats: &[ChatId]) -> Result<Vec<Member>>;
 
-    /// All places of a user, also those left less than seven days ago, in no order. Chats that
-    /// are not there are left out.
+    /// All places of a user, also those left less than seven days ago, in no order. One in a
+    /// chat that was deleted counts as left then; chats that are not there otherwise are left
+    /// out.
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
     /// The chats a user is in, in no order, at the least cost. One that is being made, or is not

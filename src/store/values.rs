@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::model::{Chat, ChatId, Message, MessageId, Role, Run, Seq, SeqSet, SystemNote, UserId};
+use crate::model::{
+    Attachment, AttachmentId, Chat, ChatId, Message, MessageId, Role, Run, Seq, SeqSet, SystemNote,
+    UserId,
+};
 
 /// Why the store did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,8 @@ pub struct NewMessage {
     pub content_hash: [u8; 16],
     /// Normalised.
     pub text: String,
+    /// Claimed for this message before.
+    pub attachments: Vec<Attachment>,
     /// A message of the same chat.
     pub reply_to: Option<(MessageId, Seq)>,
     /// Members whom the text speaks to, each once.
@@ -68,6 +73,7 @@ impl NewMessage {
             client_message_id: self.client_message_id.clone(),
             content_hash: self.content_hash,
             text: self.text.clone(),
+            attachments: self.attachments.clone(),
             reply_to: self.reply_to,
             mentions: self.mentions.clone(),
             reactions: Vec::new(),
@@ -207,6 +213,86 @@ pub struct ChangedMessage {
     pub message: Message,
     /// For the next page.
     pub cursor: ChangeCursor,
+}
+
+/// A file that is to be uploaded.
+#[derive(Clone, Debug)]
+pub struct NewFile {
+    /// Made by who opens it; unique.
+    pub id: AttachmentId,
+    /// Who uploads it.
+    pub owner: UserId,
+    /// Without a path.
+    pub file_name: String,
+    /// Bytes that are to come.
+    pub size: u32,
+    /// When it is due unless something happens to it.
+    pub due_at: Timestamp,
+}
+
+/// A file that came whole.
+#[derive(Clone, Debug)]
+pub struct WholeFile {
+    /// Which.
+    pub id: AttachmentId,
+    /// Where its bytes are.
+    pub body: uuid::Uuid,
+    /// As they say.
+    pub content_type: String,
+    /// How many they are, after what was taken out.
+    pub size: u32,
+    /// How many came.
+    pub came: u32,
+    /// Pixels; 0: not known.
+    pub width: u32,
+    /// Likewise.
+    pub height: u32,
+    /// A smaller picture is to be made.
+    pub wants_preview: bool,
+}
+
+/// A file as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Who uploaded it.
+    pub owner: UserId,
+    /// What it is, as far as that is known. Until it is whole `size` is what is to come.
+    pub attachment: Attachment,
+    /// How many bytes came, as far as that is noted.
+    pub uploaded: u32,
+    /// Where its bytes are; `None`: it is not whole.
+    pub body: Option<uuid::Uuid>,
+    /// A smaller picture is to be made.
+    pub wants_preview: bool,
+    /// For which message it was claimed last.
+    pub claim: Option<Claim>,
+    /// It is on its way out: nobody gets it or claims it any more.
+    pub doomed: bool,
+}
+
+/// A file belongs to a message: that which its owner sent to this chat under this id, once there
+/// is such a one and it has the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Where to.
+    pub chat: ChatId,
+    /// Under which id.
+    pub client_message_id: String,
+    /// Since when: a claim that is made again is another one.
+    pub since: Timestamp,
+    /// False: it was given back, and only tells what was once.
+    pub held: bool,
+}
+
+/// What becomes of a file that was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Its claim holds; it is due no more.
+    Taken,
+    /// It has no claim that holds, and is due again then.
+    Free(Timestamp),
+    /// It goes.
+    Doomed,
 }
 
 /// What a message is to say from now on.

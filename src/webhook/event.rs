@@ -69,6 +69,15 @@ impl Event {
                 "title": note.title,
             })
         });
+        let attachments = message.attachments.iter().map(|of| {
+            json!({
+                "attachment_id": of.id.to_string(),
+                "file_name": of.file_name,
+                "content_type": of.content_type,
+                "size_bytes": of.size,
+            })
+        });
+        let attachments: Vec<_> = attachments.collect();
         let data = json!({
             "message_id": message.id.to_string(),
             "chat_id": message.chat.to_string(),
@@ -77,6 +86,7 @@ impl Event {
             "client_message_id": message.client_message_id,
             "text": message.text,
             "reply_to_message_id": message.reply_to.map(|(id, _)| id.to_string()),
+            "attachments": attachments,
             "system_note": note,
             "created_at": written(message.created_at()),
         });

@@ -12,14 +12,33 @@ use crate::{clock::Timestamp, proto};
 /// The generated server sends these instead of the messages themselves: an event is encoded
 /// once, however many streams carry it. It is never decoded.
 #[derive(Clone, Default, PartialEq)]
-pub struct EncodedFrame(Bytes);
+pub struct EncodedFrame(Bytes, About);
+
+/// Which chat an event is of, and what it says of the receiver's place there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum About {
+    /// No event, or one of no chat.
+    #[default]
+    NoChat,
+    /// Something that happens in the chat.
+    Chat(ChatId),
+    /// The receiver is a member, at this revision of the chat.
+    Member(ChatId, u32),
+    /// The receiver is no member any more, since this revision.
+    Gone(ChatId, u32),
+}
 
 impl EncodedFrame {
     /// Encodes a frame.
     pub fn of(frame: proto::server_frame::Frame) -> Self {
         let response =
             proto::ConnectResponse { frame: Some(proto::ServerFrame { frame: Some(frame) }) };
-        Self(response.encode_to_vec().into())
+        Self(response.encode_to_vec().into(), About::NoChat)
+    }
+
+    /// Which chat it is of.
+    pub fn about(&self) -> About {
+        self.1
     }
 
     /// Size in bytes.
@@ -60,8 +79,37 @@ impl prost::Message for EncodedFrame {
 
 /// An event as a frame.
 pub fn event_frame(event: proto::event::Event) -> EncodedFrame {
+    let about = about(&event);
     let event = proto::Event { event: Some(event) };
-    EncodedFrame::of(proto::server_frame::Frame::Event(event))
+    let EncodedFrame(bytes, _) = EncodedFrame::of(proto::server_frame::Frame::Event(event));
+    EncodedFrame(bytes, about)
+}
+
+fn about(event: &proto::event::Event) -> About {
+    use proto::event::Event;
+    let chat_id = match event {
+        Event::ChatUpdated(it) => {
+            let Some(chat) = &it.chat else { return About::NoChat };
+            let about = if it.removed { About::Gone } else { About::Member };
+            return ChatId::parse(&chat.chat_id)
+                .map_or(About::NoChat, |id| about(id, chat.revision));
+        }
+        Event::MessageSent(it) => it.message.as_ref().map(|message| &message.chat_id),
+        Event::MessageEdited(it) => it.message.as_ref().map(|message| &message.chat_id),
+        Event::MessageDelivered(it) => Some(&it.chat_id),
+        Event::MessageRead(it) => Some(&it.chat_id),
+        Event::MessageDeleted(it) => Some(&it.chat_id),
+        Event::UserTyping(it) => Some(&it.chat_id),
+        Event::ReactionsUpdated(it) => Some(&it.chat_id),
+        Event::ChatSettingsUpdated(it) => Some(&it.chat_id),
+        Event::MessageHidden(it) => Some(&it.chat_id),
+        Event::UserOnline(_)
+        | Event::UserOffline(_)
+        | Event::NotificationCreated(_)
+        | Event::UserUpdated(_)
+        | Event::BlockUpdated(_) => None,
+    };
+    chat_id.and_then(|id| ChatId::parse(id)).map_or(About::NoChat, About::Chat)
 }
 
 /// Something to tell a session: the frame, ready, and what the session itself must know of it.
@@ -93,6 +141,16 @@ pub enum Told {
         /// `UserOnline` or `UserOffline`.
         frame: EncodedFrame,
     },
+}
+
+impl Told {
+    /// What is told, ready.
+    pub fn frame(&self) -> &EncodedFrame {
+        match self {
+            Self::Message { frame, .. } | Self::Presence { frame, .. } => frame,
+            Self::Change(frame) | Self::Typing(frame) => frame,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatKind, MAX_REACTION_NAMES, Member, Message, MessageKind, Reaction, Role, Run, SeqSet,
-    SystemNote, User, UserId,
+    Attachment, Chat, ChatKind, ChatSettings, MAX_REACTION_NAMES, Member, Message, MessageKind,
+    Reaction, Role, Run, SeqSet, SystemNote, User, UserId,
 };
 use crate::proto;
 
 mod frame;
 pub mod status;
 
-pub use frame::{EncodedFrame, Told, event_frame};
+pub use frame::{About, EncodedFrame, Told, event_frame};
 pub use status::{status, stream_error};
 
 /// A time as protobuf has it.
@@ -47,18 +47,15 @@ pub fn ranges(runs: &[Run]) -> Vec<proto::SeqRange> {
     runs.iter().map(|run| proto::SeqRange { first: run.first, last: run.last }).collect()
 }
 
-/// A message without receipts: as events carry it, and as answers begin.
+/// A message without receipts: as events carry it, and as answers begin. Its attachments have no
+/// URLs yet.
 pub fn message(message: &Message) -> proto::Message {
-    let kind = match message.kind() {
-        MessageKind::Text => proto::MessageType::Text,
-        MessageKind::System => proto::MessageType::System,
-    };
     proto::Message {
         message_id: message.id.to_string(),
         chat_id: message.chat.to_string(),
         seq: message.seq,
         sender_id: message.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
-        r#type: kind.into(),
+        r#type: message_type(message.kind()).into(),
         text: message.text.clone(),
         client_message_id: message.client_message_id.clone(),
         reply_to_message_id: message.reply_to.map(|(id, _)| id.to_string()).unwrap_or_default(),
@@ -68,9 +65,36 @@ pub fn message(message: &Message) -> proto::Message {
         deleted_at: message.deleted_at.map(timestamp),
         revision: message.revision,
         system_note: message.note.as_ref().map(note),
+        attachments: message.attachments.iter().map(attachment).collect(),
         mentions: message.mentions.iter().map(ToString::to_string).collect(),
         reactions: reactions(message, None),
         ..proto::Message::default()
+    }
+}
+
+/// What a message carries.
+pub fn message_type(kind: MessageKind) -> proto::MessageType {
+    match kind {
+        MessageKind::Text => proto::MessageType::Text,
+        MessageKind::Image => proto::MessageType::Image,
+        MessageKind::Media => proto::MessageType::Media,
+        MessageKind::Doc => proto::MessageType::Doc,
+        MessageKind::Mixed => proto::MessageType::Mixed,
+        MessageKind::System => proto::MessageType::System,
+    }
+}
+
+/// A file, without its URLs.
+pub fn attachment(of: &Attachment) -> proto::Attachment {
+    proto::Attachment {
+        attachment_id: of.id.to_string(),
+        file_name: of.file_name.clone(),
+        content_type: of.content_type.clone(),
+        size_bytes: of.size,
+        width: of.width,
+        height: of.height,
+        blurhash: of.blurhash.clone(),
+        ..proto::Attachment::default()
     }
 }
 
@@ -133,6 +157,16 @@ pub fn chat(chat: &Chat) -> proto::Chat {
     }
 }
 
+/// What a member has set for a chat.
+pub fn settings(of: &ChatSettings) -> proto::ChatSettings {
+    proto::ChatSettings {
+        pinned_at: of.pinned_at.map(timestamp),
+        archived: of.archived,
+        muted_until: of.muted_until.map(timestamp),
+        revision: of.revision,
+    }
+}
+
 /// A user as others see them; `None`: adda has not met this one.
 pub fn user(id: &UserId, user: Option<&User>) -> proto::User {
     proto::User {
@@ -143,16 +177,20 @@ pub fn user(id: &UserId, user: Option<&User>) -> proto::User {
     }
 }
 
-/// A member without receipts.
-pub fn member(member: &Member, user: Option<&User>) -> proto::Member {
-    let role = match member.role {
+/// The number of a role in the contract.
+pub fn role(role: Role) -> proto::MemberRole {
+    match role {
         Role::Member => proto::MemberRole::Member,
         Role::Admin => proto::MemberRole::Admin,
         Role::Owner => proto::MemberRole::Owner,
-    };
+    }
+}
+
+/// A member without receipts.
+pub fn member(member: &Member, user: Option<&User>) -> proto::Member {
     proto::Member {
         user_id: member.user.to_string(),
-        role: role.into(),
+        role: role(member.role).into(),
         joined_at: Some(timestamp(member.joined_at)),
         display_name: user.map(|user| user.display_name.clone()).unwrap_or_default(),
         avatar_url: user.map(|user| user.avatar_url.clone()).unwrap_or_default(),

@@ -10,7 +10,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
@@ -22,14 +22,16 @@ const ROOMS: [(&str, &[&str]); 20] = [
     // Beside the rules: they say what happened, it tells others.
     ("webhook", &["clock", "metrics", "model", "store", "vital"]),
     ("bus", &["clock", "metrics", "model", "vital"]),
+    // Bytes, and nothing of whose they are.
+    ("files", &[]),
     // The one road from what fails below to what a client sees.
-    ("error", &["metrics", "proto", "store"]),
+    ("error", &["files", "metrics", "proto", "store"]),
     ("wire", &["clock", "error", "model", "proto", "trace"]),
     (
         "chat",
         &[
-            "bus", "clock", "error", "metrics", "model", "proto", "store", "trace", "vital",
-            "webhook", "wire",
+            "bus", "clock", "error", "files", "metrics", "model", "proto", "store", "trace",
+            "vital", "webhook", "wire",
         ],
     ),
     // Its places and its tokens are all it has of the bus and of the door.
@@ -43,8 +45,8 @@ const ROOMS: [(&str, &[&str]); 20] = [
     (
         "rpc",
         &[
-            "auth", "chat", "clock", "error", "metrics", "model", "proto", "session", "trace",
-            "vital", "wire",
+            "auth", "chat", "clock", "error", "files", "metrics", "model", "proto", "session",
+            "trace", "vital", "wire",
         ],
     ),
     ("auth", &["clock", "config", "error", "model", "trace", "wire"]),
@@ -54,8 +56,8 @@ const ROOMS: [(&str, &[&str]); 20] = [
     (
         "server",
         &[
-            "auth", "bus", "chat", "clock", "config", "metrics", "model", "proto", "rpc",
-            "session", "store", "vital", "webhook",
+            "auth", "bus", "chat", "clock", "config", "error", "files", "metrics", "model",
+            "proto", "rpc", "session", "store", "trace", "vital", "webhook", "wire",
         ],
     ),
     ("client", &["clock", "model", "proto"]),
@@ -67,10 +69,11 @@ const ROOMS: [(&str, &[&str]); 20] = [
 ];
 
 /// The rooms in which each of these may be named. A client has a disk of its own.
-const FOREIGN: [(&str, &[&str]); 6] = [
+const FOREIGN: [(&str, &[&str]); 7] = [
     ("mongodb::", &["store/mongo"]),
     ("rusqlite::", &["store/sqlite", "client"]),
     ("fred::", &["bus/redis"]),
+    ("object_store::", &["files"]),
     ("axum::", &["server"]),
     ("hyper", &["server", "load"]),
     ("opentelemetry", &["trace"]),

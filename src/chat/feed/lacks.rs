@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::super::Service;
 use super::super::limits::{HOLE_PATIENCE, LOG_PAGE};
-use super::super::roster::Roster;
-use super::{Feed, MAX_WAITING, Need, Sent, newcomers};
+use super::super::roster::{Roster, Seat};
+use super::{Feed, MAX_WAITING, Need, Sent, introduced};
 use crate::clock::Timestamp;
 use crate::metrics;
 use crate::model::{ChatId, Message, MessageId, Seq};
@@ -107,7 +107,7 @@ impl Service {
                 return Ok(roster);
             }
             Need::FirstLook(seq) => self.first_look(chat, seq).await?,
-            Need::Introduction(roster, seq) => self.introduce(chat, &roster, seq).await?,
+            Need::Introduction(roster, sent) => self.introduce(&roster, &sent).await?,
         }
         Ok(None)
     }
@@ -183,28 +183,40 @@ impl Service {
             if message.changes_members() {
                 self.rosters.note(chat, message.seq);
             }
-            feed.waiting.entry(message.seq).or_insert_with(|| Sent::of(message));
+            feed.waiting.entry(message.seq).or_insert_with(|| Sent::of(message, &self.links));
         }
     }
 
-    async fn introduce(
-        self: &Arc<Self>,
-        chat: ChatId,
-        roster: &Roster,
-        seq: Seq,
-    ) -> store::Result<()> {
+    /// Tells of the chat, then the message.
+    async fn introduce(self: &Arc<Self>, roster: &Roster, sent: &Sent) -> store::Result<()> {
+        let (chat, seq) = (sent.chat, sent.seq);
         let told = Arc::new(Told::Change(self.chat_updated(&roster.chat).await?));
+        let missed = self.missed(roster, sent).await?;
         let mut shard = self.feeds.shard(chat).lock();
         let Some(feed) = shard.get_mut(&chat) else { return Ok(()) };
         if feed.handed.is_some_and(|handed| handed >= seq) {
             return Ok(());
         }
-        self.hub.each(newcomers(roster, seq), |listener| listener.tell(&told));
+        self.hub.each(introduced(roster, sent), |listener| listener.tell(&told));
+        for message in &missed {
+            let to = came_by(roster, sent).filter(|seat| seat.visible_from <= message.seq);
+            let told = Arc::new(Sent::of(message, &self.links).told());
+            self.hub.each(to.map(|seat| &seat.user), |listener| listener.tell(&told));
+        }
         if let Some(sent) = feed.waiting.remove(&seq) {
             self.deliver(roster, &sent);
             feed.handed = Some(seq);
         }
         Ok(())
+    }
+
+    /// What was sent between the coming of members and the note of it: handed on by a list that
+    /// had them not yet. Sessions know what they have.
+    async fn missed(&self, roster: &Roster, sent: &Sent) -> store::Result<Vec<Message>> {
+        let here = came_by(roster, sent).filter(|seat| self.hub.has_any([&seat.user]));
+        let Some(from) = here.map(|seat| seat.visible_from).min() else { return Ok(Vec::new()) };
+        let limit = sent.seq.saturating_sub(from).min(LOG_PAGE);
+        self.store.history(sent.chat, Span::After(from - 1), from, limit).await
     }
 
     /// Reads the log since then and hands on what sessions here may lack.
@@ -221,11 +233,19 @@ impl Service {
             count += page.len() as u64;
             let full = page.len() >= LOG_PAGE as usize;
             for message in &page {
-                self.hand_on(Sent::of(message));
+                self.hand_on(Sent::of(message, &self.links));
             }
             if !full {
                 return Ok(count);
             }
         }
     }
+}
+
+/// The seats of those who came by this note.
+fn came_by<'r>(roster: &'r Roster, sent: &'r Sent) -> impl Iterator<Item = &'r Seat> {
+    sent.added
+        .iter()
+        .filter_map(|user| roster.seat(user))
+        .filter(|seat| (1..sent.seq).contains(&seat.visible_from))
 }

@@ -85,6 +85,25 @@ impl Service {
         Ok(self.tell_turns(listener, turns.collect()).await?)
     }
 
+    /// A session is shown the presence of its direct chats and of what it has on screen, `joined`;
+    /// of others it hears no more.
+    pub(crate) async fn unwatch_strangers(
+        &self,
+        listener: &Arc<Listener>,
+        joined: &[ChatId],
+    ) -> Result<()> {
+        if listener.watched().is_empty() {
+            return Ok(());
+        }
+        let direct = self.direct_chats(&listener.who.user).await?;
+        let mut users = self.shown_of_peers(listener, &direct).await?;
+        for chat in joined {
+            users.extend(self.shown_in(listener, *chat).await?);
+        }
+        listener.unwatch(|user| users.contains(user));
+        Ok(())
+    }
+
     /// Tells a session which of those whom it holds for online are not.
     pub(super) async fn show_gone(&self, listener: &Arc<Listener>) -> store::Result<()> {
         let watched = listener.watched();

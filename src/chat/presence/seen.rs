@@ -1,14 +1,18 @@
 //! What of a user's coming and going may be seen, and by whom: nothing where there is a block, and
 //! not when they were last here where one of the two hides that.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::{last_seen, online};
+use futures_util::FutureExt as _;
+
+use super::{ASK_AGAIN, TELL_WITHIN, Watchers, last_seen, online};
 use crate::chat::Service;
 use crate::chat::hub::Listener;
 use crate::clock::Timestamp;
-use crate::model::{NodeId, UserId};
-use crate::proto::{self, event::Event};
+use crate::model::{ChatId, NodeId, UserId};
+use crate::proto::{self, event::Event, node};
 use crate::store;
 use crate::wire::{self, Told};
 
@@ -42,12 +46,11 @@ impl Turn {
     fn told(&self, hidden: bool) -> Arc<Told> {
         let (user, user_id) = (self.user.clone(), self.user.to_string());
         let at = Some(wire::timestamp(self.at));
-        let event = match &self.node {
-            Some(_) => Event::UserOnline(proto::UserOnline { user_id, since: at }),
-            None => {
-                let last_active = at.filter(|_| !hidden);
-                Event::UserOffline(proto::UserOffline { user_id, last_active })
-            }
+        let event = if self.node.is_some() {
+            Event::UserOnline(proto::UserOnline { user_id, since: at })
+        } else {
+            let last_active = at.filter(|_| !hidden);
+            Event::UserOffline(proto::UserOffline { user_id, last_active })
         };
         let frame = wire::event_frame(event);
         Arc::new(Told::Presence { user, node: self.node.clone(), at: self.at, frame })
@@ -55,6 +58,49 @@ impl Turn {
 }
 
 impl Service {
+    /// Presence of a user elsewhere has changed.
+    pub(in crate::chat) fn hear_presence(
+        self: &Arc<Self>,
+        from: &NodeId,
+        changed: &node::PresenceChanged,
+    ) {
+        let Some(user) = UserId::parse(&changed.user_id) else { return };
+        let watchers = Watchers {
+            users: changed.watcher_ids.iter().filter_map(|id| UserId::parse(id)).collect(),
+            groups: changed.chat_ids.iter().filter_map(|id| ChatId::parse(id)).collect(),
+        };
+        let (node, at) = (changed.online.then(|| from.clone()), Timestamp(changed.at));
+        let service = Arc::clone(self);
+        let show = async move { service.show_presence(&Turn { user, node, at }, &watchers).await };
+        let mut show = show.boxed();
+        // Mostly nothing has to be read for it, and it is told in the order in which it came.
+        if (&mut show).now_or_never().is_none() {
+            self.run(show);
+        }
+    }
+
+    /// Shows it to those here whom it concerns, each as far as they may see it.
+    pub(super) async fn show_presence(&self, turn: &Turn, watchers: &Watchers) {
+        let (mut seen, mut to) = (HashSet::new(), Vec::new());
+        let mut show = |listener: &Arc<Listener>| {
+            if listener.who.user != turn.user && seen.insert(listener.who.session) {
+                to.push(Arc::clone(listener));
+            }
+        };
+        self.hub.each(&watchers.users, &mut show);
+        for group in &watchers.groups {
+            self.hub.on_screen(*group).iter().for_each(&mut show);
+        }
+        let began = Instant::now();
+        while let Err(error) = self.tell_turn(turn, &to).await {
+            if began.elapsed() >= TELL_WITHIN {
+                tracing::warn!(%error, "presence is not told: the store cannot be read");
+                return;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
     /// Tells sessions of one user's turn, each what its user may see.
     pub(in crate::chat) async fn tell_turn(
         &self,

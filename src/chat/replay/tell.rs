@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
+use crate::chat::attachments::Links;
 use crate::chat::block::block_updated;
 use crate::chat::delete::{deleted_event, hidden_event};
 use crate::chat::feed::frame_of;
-use crate::chat::view::shown_to;
+use crate::chat::settings::settings_event;
+use crate::chat::view::{removed_event, shown_to};
 use crate::error::{Error, Result};
-use crate::model::{Chat, ChatId, Member, Message, Seq, SeqSet, UserId};
+use crate::model::{ChatId, Member, Message, Seq, SeqSet, UserId};
 use crate::proto;
 use crate::store::{self, Span};
 use crate::wire::{self, Told};
@@ -44,11 +46,12 @@ impl Service {
             tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
         }
         for missing in lacks.messages {
-            self.replay_messages(user, missing, &introduced, to).await?;
+            let hidden = lacks.hidden_places.as_ref();
+            self.replay_messages(user, missing, &introduced, hidden, to).await?;
         }
         let hidden = self.hidden_of(user, &lacks.changed).await.map_err(Some)?;
         for message in &lacks.changed {
-            let event = change_event(user, message, &hidden);
+            let event = self.change_event(user, message, &hidden);
             tell(to, Told::Change(wire::event_frame(event))).await?;
         }
         for hidden in lacks.hidden {
@@ -59,13 +62,16 @@ impl Service {
                 tell(to, Told::Change(wire::event_frame(event))).await?;
             }
         }
+        for place in &lacks.settings {
+            let event = settings_event(place.chat, &place.settings);
+            tell(to, Told::Change(wire::event_frame(event))).await?;
+        }
         for block in &lacks.blocks {
             tell(to, Told::Change(wire::event_frame(block_updated(block)))).await?;
         }
-        let left: Vec<ChatId> = lacks.left.iter().map(|place| place.chat).collect();
-        let revisions = self.store.chats(&left).await.map_err(some)?;
-        for chat in revisions {
-            tell(to, Told::Change(wire::event_frame(removed_event(&chat)))).await?;
+        for place in &lacks.left {
+            let event = removed_event(place.chat, place.left_revision);
+            tell(to, Told::Change(wire::event_frame(event))).await?;
         }
         Ok(())
     }
@@ -75,11 +81,12 @@ impl Service {
         user: &UserId,
         missing: Missing,
         introduced: &HashSet<ChatId>,
+        hidden: Option<&HashSet<(ChatId, Seq)>>,
         to: &Pieces,
     ) -> Result<(), Option<Error>> {
         let some = |error: crate::store::StoreError| Some(Error::from(error));
         let mut after = missing.after;
-        if after == 0 && !introduced.contains(&missing.chat) {
+        if missing.new && !introduced.contains(&missing.chat) {
             let found = self.store.chats(&[missing.chat]).await.map_err(some)?;
             for chat in &found {
                 tell(to, Told::Change(self.chat_updated(chat).await.map_err(some)?)).await?;
@@ -90,10 +97,17 @@ impl Service {
             if page.is_empty() {
                 return Ok(());
             }
-            let hidden = self.hidden_of(user, &page).await.map_err(Some)?;
+            let looked_up;
+            // What is new here cannot have been hidden before that was read.
+            let hidden = if let Some(hidden) = hidden {
+                hidden
+            } else {
+                looked_up = self.hidden_of(user, &page).await.map_err(Some)?;
+                &looked_up
+            };
             for message in page {
                 after = message.seq;
-                let frame = frame_of(shown_to(user, &message, &hidden));
+                let frame = frame_of(shown_to(user, &message, hidden, &self.links));
                 let (chat, seq, id) = (message.chat, message.seq, message.id);
                 tell(to, Told::Message { chat, seq, id, frame }).await?;
             }
@@ -141,30 +155,22 @@ impl Service {
         }
         Ok(events)
     }
+
+    /// What has become of a message: that it is gone, or all of it as it is.
+    fn change_event(
+        &self,
+        user: &UserId,
+        message: &Message,
+        hidden: &HashSet<(ChatId, Seq)>,
+    ) -> proto::event::Event {
+        if message.deleted_at.is_some() {
+            return deleted_event(message);
+        }
+        let message = Some(shown_to(user, message, hidden, &self.links));
+        proto::event::Event::MessageEdited(proto::MessageEdited { message })
+    }
 }
 
 async fn tell(to: &Pieces, told: Told) -> Result<(), Option<Error>> {
     to.send(Ok(told)).await.map_err(|_| None)
-}
-
-/// What has become of a message: that it is gone, or all of it as it is.
-fn change_event(
-    user: &UserId,
-    message: &Message,
-    hidden: &HashSet<(ChatId, Seq)>,
-) -> proto::event::Event {
-    if message.deleted_at.is_some() {
-        return deleted_event(message);
-    }
-    let message = Some(shown_to(user, message, hidden));
-    proto::event::Event::MessageEdited(proto::MessageEdited { message })
-}
-
-fn removed_event(chat: &Chat) -> proto::event::Event {
-    let only = proto::Chat {
-        chat_id: chat.id.to_string(),
-        revision: chat.revision,
-        ..proto::Chat::default()
-    };
-    proto::event::Event::ChatUpdated(proto::ChatUpdated { chat: Some(only), removed: true })
 }

@@ -43,7 +43,9 @@ impl Service {
         for place in &places {
             for event in self.receipt_events(viewer, place).await? {
                 let told = Arc::new(Told::Change(wire::event_frame(event)));
-                listeners.iter().for_each(|listener| listener.tell(&told));
+                for listener in &listeners {
+                    listener.tell(&told);
+                }
             }
         }
         let written = WrittenBy::User(seen.clone());

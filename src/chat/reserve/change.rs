@@ -38,6 +38,8 @@ impl Reserves {
 
     /// Waits until all sends are stored, or refused, that have begun until now.
     async fn sends_end(&self) {
+        // One after the other: what another change waits for has begun before this one, too.
+        let _alone = self.ending.lock().await;
         let begun = std::mem::replace(&mut *self.sends.lock(), TaskTracker::new());
         begun.close();
         begun.wait().await;
@@ -95,7 +97,7 @@ impl Service {
     pub(in crate::chat) fn hear_reserve_changed(
         self: &Arc<Self>,
         from: &NodeId,
-        changed: node::ReserveChanged,
+        changed: &node::ReserveChanged,
     ) {
         let Some(user) = UserId::parse(&changed.user_id) else { return };
         let (call_id, again) = (changed.call_id, changed.again);
@@ -123,5 +125,28 @@ impl Service {
         if let Some(other) = &changed.other {
             self.forget_typing(&changed.user, other);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_waits_for_sends_that_an_earlier_one_waits_for() {
+        let reserves = Reserves::default();
+        let send = reserves.send_begins();
+        let mut first = Box::pin(reserves.sends_end());
+        assert!((&mut first).now_or_never().is_none());
+        let later = reserves.send_begins();
+        let mut second = Box::pin(reserves.sends_end());
+        assert!((&mut second).now_or_never().is_none());
+        drop(later);
+        assert!((&mut second).now_or_never().is_none(), "the first send is still under way");
+        drop(send);
+        first.await;
+        second.await;
     }
 }

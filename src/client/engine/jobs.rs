@@ -96,7 +96,8 @@ impl Engine {
     /// Asks that a user be blocked, or no more. That it was done is told by an event.
     pub(super) fn block(&mut self, user: String, blocked: bool) {
         let Line::Up(live) = &mut self.line else {
-            return self.tell(News::Refused(format!("{user}: the server is away")));
+            let why = "the server is away".to_owned();
+            return self.tell(News::NotBlocked { user_id: user, why });
         };
         let calls = live.calls.clone();
         live.start(async move {
@@ -208,7 +209,7 @@ impl Engine {
                 Ok(())
             }
             Job::Block { user, came: Err(Trouble::Over(why)) } => {
-                self.tell(News::Refused(format!("{user}: {why}")));
+                self.tell(News::NotBlocked { user_id: user, why });
                 Ok(())
             }
             Job::Block { .. } => Ok(()),

@@ -43,12 +43,10 @@ impl Talk {
     async fn block(&mut self, named: &str, blocked: bool) -> Result<(), Stopped> {
         let peer = self.view.peer().map(str::to_owned);
         let user = if named.is_empty() { peer } else { Some(named.to_owned()) };
-        match user {
-            Some(user) => self.client.block(user, blocked).await,
-            None => {
-                self.view.screen.aside("whom? say the name");
-                Ok(())
-            }
-        }
+        let Some(user) = user else {
+            self.view.screen.aside("whom? say the name");
+            return Ok(());
+        };
+        self.client.block(user, blocked).await
     }
 }

@@ -200,6 +200,7 @@ impl View {
                 let now = if blocked { "is blocked" } else { "is not blocked any more" };
                 self.screen.aside(&format!("{user_id} {now}"));
             }
+            News::NotBlocked { user_id, why } => self.screen.aside(&format!("{user_id}: {why}")),
             News::Refused(why) => self.screen.aside(&why),
             News::Left(_) | News::Typing { .. } => {}
         }

@@ -1,6 +1,28 @@
 //! Groups that change: members, roles, titles; and what members set for themselves.
 
-use super::Measured;
-use crate::store::Groups;
+use async_trait::async_trait;
 
-impl Groups for Measured {}
+use super::{Measured, timed};
+use crate::metrics::Operation;
+use crate::model::{ChatId, ChatSettings, Message, UserId};
+use crate::store::{GroupChange, GroupChanged, Groups, Result, SettingsWish};
+
+#[async_trait]
+impl Groups for Measured {
+    async fn change_group(&self, change: GroupChange) -> Result<GroupChanged> {
+        timed(Operation::ChangeGroup, self.0.change_group(change)).await
+    }
+
+    async fn tell_changes(&self, chat: ChatId) -> Result<Vec<Message>> {
+        timed(Operation::TellChanges, self.0.tell_changes(chat)).await
+    }
+
+    async fn put_settings(
+        &self,
+        chat: ChatId,
+        user: &UserId,
+        wish: SettingsWish,
+    ) -> Result<Option<(ChatSettings, bool)>> {
+        timed(Operation::PutSettings, self.0.put_settings(chat, user, wish)).await
+    }
+}

@@ -2,36 +2,38 @@
 //! a rule, and so from about the same time.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use super::super::{ChangeCursor, ChangedMessage, Result};
+use super::super::{ChangeCursor, ChangedMessage, Hidden, Result};
 use super::gather::{FEW, Gather};
-use super::log::distinct;
 use super::schema::Db;
 use crate::clock::Timestamp;
-use crate::model::{Chat, ChatId, Member};
+use crate::model::{Chat, ChatId, Member, UserId};
 use crate::vital::Vital;
 
 /// Changes that are read together. Where there are more, everybody asks alone, and is told no
 /// more than wanted.
 const TOGETHER: usize = 2_000;
 
-/// A chat, and since when.
-type Key = (ChatId, Timestamp);
+/// A chat or a user, and since when.
+type Key<I> = (I, Timestamp);
 /// A change under a key of those who ask; `None`: there were too many.
-type Row<V> = (Key, Option<V>);
+type Row<I, V> = (Key<I>, Option<V>);
 
 /// The gathered reads of changes of one node.
 pub(super) struct Changes {
-    chats: Changed<(Timestamp, Chat)>,
-    messages: Changed<ChangedMessage>,
-    receipts: Changed<(Timestamp, Member)>,
+    chats: Changed<ChatId, (Timestamp, Chat)>,
+    messages: Changed<ChatId, ChangedMessage>,
+    receipts: Changed<ChatId, (Timestamp, Member)>,
+    hidden: Changed<UserId, (UserId, Timestamp, Hidden)>,
     db: Db,
 }
 
 impl Changes {
     pub(super) fn start(db: &Db, vital: &Vital) -> Self {
         let (chats, messages, receipts) = (db.clone(), db.clone(), db.clone());
+        let hidden = db.clone();
         Self {
             chats: Changed::start(
                 vital,
@@ -58,6 +60,15 @@ impl Changes {
                 move |ids, since, limit| {
                     let db = receipts.clone();
                     async move { db.changed_receipts(&ids, since, limit).await }
+                },
+            ),
+            hidden: Changed::start(
+                vital,
+                "hidden messages",
+                |(user, at, _)| (user.clone(), *at),
+                move |users, since, limit| {
+                    let db = hidden.clone();
+                    async move { db.hidden_since(&users, since, limit).await }
                 },
             ),
             db: db.clone(),
@@ -90,6 +101,25 @@ impl Changes {
         self.db.changed_messages(chats, after, limit).await
     }
 
+    /// See [`Content::hidden_since`](crate::store::Content::hidden_since).
+    pub(super) async fn hidden(
+        &self,
+        user: &UserId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Hidden>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let user = std::slice::from_ref(user);
+        let mut found = match self.hidden.since(user, since).await? {
+            Some(found) => found,
+            None => self.db.hidden_since(user, since, limit).await?,
+        };
+        found.truncate(limit as usize);
+        Ok(found.into_iter().map(|(_, _, hidden)| hidden).collect())
+    }
+
     /// See [`Store::changed_receipts`](crate::store::Store::changed_receipts).
     pub(super) async fn receipts(
         &self,
@@ -110,59 +140,69 @@ impl Changes {
 }
 
 /// One sort of changes.
-struct Changed<V>(Gather<Key, Row<V>>);
+struct Changed<I, V>(Gather<Key<I>, Row<I, V>>);
 
-impl<V: Clone + Send + Sync + 'static> Changed<V> {
-    /// `read` answers changes of these chats at or after a time, at most so many; `place` says
-    /// of which chat a change is, and when it was.
+impl<I, V> Changed<I, V>
+where
+    I: Clone + Ord + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// `read` answers changes of these at or after a time, at most so many; `place` says of whom
+    /// a change is, and when it was.
     fn start<F>(
         vital: &Vital,
         task: &'static str,
-        place: fn(&V) -> Key,
-        read: impl Fn(Vec<ChatId>, Timestamp, u32) -> F + Send + Sync + 'static,
+        place: fn(&V) -> Key<I>,
+        read: impl Fn(Vec<I>, Timestamp, u32) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Vec<V>>> + Send + 'static,
     {
         let read = Arc::new(read);
-        let read_all = move |keys: Vec<Key>| {
+        let read_all = move |keys: Vec<Key<I>>| {
             let read = Arc::clone(&read);
             async move {
-                let chats: Vec<ChatId> = keys.iter().map(|(chat, _)| *chat).collect();
+                let mut ids: Vec<I> = keys.iter().map(|(id, _)| id.clone()).collect();
+                ids.sort_unstable();
+                ids.dedup();
                 // The earliest serves all: each is told what is of its own time.
                 let since = keys.iter().map(|(_, since)| *since).min().unwrap_or_default();
                 let limit = u32::try_from(TOGETHER + 1).unwrap_or(u32::MAX);
-                let found = read(distinct(&chats), since, limit).await?;
+                let found = read(ids, since, limit).await?;
                 Ok(by_key(&keys, found, place))
             }
         };
-        Self(Gather::start(vital, task, |(key, _)| *key, read_all))
+        Self(Gather::start(vital, task, |(key, _)| key.clone(), read_all))
     }
 
-    /// All changes of these chats at or after `since`; `None`: they are too many to be read
-    /// together with others.
-    async fn since(&self, chats: &[ChatId], since: Timestamp) -> Result<Option<Vec<V>>> {
-        if chats.len() > FEW {
+    /// All changes of these at or after `since`; `None`: they are too many to be read together
+    /// with others.
+    async fn since(&self, ids: &[I], since: Timestamp) -> Result<Option<Vec<V>>> {
+        if ids.len() > FEW {
             return Ok(None);
         }
-        let keys: Vec<Key> = chats.iter().map(|chat| (*chat, since)).collect();
+        let keys: Vec<Key<I>> = ids.iter().map(|id| (id.clone(), since)).collect();
         Ok(self.0.rows(&keys).await?.into_iter().map(|(_, change)| change).collect())
     }
 }
 
 /// To each key its changes, or to all of them that there were too many.
-fn by_key<V: Clone>(keys: &[Key], found: Vec<V>, place: fn(&V) -> Key) -> Vec<Row<V>> {
+fn by_key<I: Clone + Eq + Hash, V: Clone>(
+    keys: &[Key<I>],
+    found: Vec<V>,
+    place: fn(&V) -> Key<I>,
+) -> Vec<Row<I, V>> {
     if found.len() > TOGETHER {
-        return keys.iter().map(|key| (*key, None)).collect();
+        return keys.iter().map(|key| (key.clone(), None)).collect();
     }
-    let mut by_chat: HashMap<ChatId, Vec<V>> = HashMap::new();
+    let mut by_id: HashMap<I, Vec<V>> = HashMap::new();
     for change in found {
-        by_chat.entry(place(&change).0).or_default().push(change);
+        by_id.entry(place(&change).0).or_default().push(change);
     }
-    let of = |key: &Key| {
-        let (key, changes) = (*key, by_chat.get(&key.0).map_or(&[][..], Vec::as_slice));
-        let own = changes.iter().filter(move |change| place(change).1 >= key.1);
-        own.map(move |change| (key, Some(change.clone()))).collect::<Vec<_>>()
+    let of = |key: &Key<I>| {
+        let changes = by_id.get(&key.0).map_or(&[][..], Vec::as_slice);
+        let own = changes.iter().filter(|change| place(change).1 >= key.1);
+        own.map(|change| (key.clone(), Some(change.clone()))).collect::<Vec<_>>()
     };
     keys.iter().flat_map(of).collect()
 }
@@ -175,7 +215,7 @@ mod tests {
     fn each_is_told_what_is_of_their_own_time_or_that_it_is_too_much() {
         let chats = [1, 2].map(|id| ChatId(uuid::Uuid::from_u128(id)));
         let keys = [(chats[0], Timestamp(5)), (chats[0], Timestamp(9)), (chats[1], Timestamp(5))];
-        let place = |change: &Key| *change;
+        let place = |change: &Key<ChatId>| *change;
         let told = by_key(&keys, vec![(chats[0], Timestamp(5)), (chats[0], Timestamp(9))], place);
         let at = |key, at| (key, Some((chats[0], Timestamp(at))));
         assert_eq!(told, [at(keys[0], 5), at(keys[0], 9), at(keys[1], 9)]);

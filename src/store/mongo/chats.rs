@@ -155,7 +155,7 @@ impl Db {
     }
 
     /// A chat, also a deleted one.
-    async fn chat(&self, id: ChatId) -> Result<Option<Chat>> {
+    pub(super) async fn chat(&self, id: ChatId) -> Result<Option<Chat>> {
         let found = round(self.chats.find_one(doc! { "_id": uuid(id.0) })).await?;
         found.map(ChatDoc::chat).transpose()
     }
@@ -221,11 +221,37 @@ impl Db {
                 { "left_at": { "$gt": date(now.minus(FORMER)) } },
             ],
         };
-        let mut members = read(all(self.members.find(filter)).await?)?;
+        let members = read(all(self.members.find(filter)).await?)?;
         let chats: Vec<_> = members.iter().map(|member| member.chat).collect();
         let existing = self.existing(&chats).await?;
-        members.retain(|member| existing.contains(&member.chat));
-        Ok(members)
+        let (mut there, orphans): (Vec<Member>, Vec<Member>) = members
+            .into_iter()
+            .partition(|member| member.left_at.is_some() || existing.contains(&member.chat));
+        if !orphans.is_empty() {
+            there.extend(self.left_by_deletion(orphans, now.minus(FORMER)).await?);
+        }
+        Ok(there)
+    }
+
+    /// Those of these places whose chat was deleted since, as left then. The others are of chats
+    /// that are being made.
+    async fn left_by_deletion(&self, places: Vec<Member>, since: Timestamp) -> Result<Vec<Member>> {
+        let ids: Vec<_> = places.iter().map(|place| place.chat).collect();
+        let filter = doc! {
+            "_id": { "$in": chat_ids(&distinct(&ids)) },
+            "deleted_at": { "$gt": date(since) },
+        };
+        let mut deleted = HashMap::new();
+        for doc in all(self.chats.find(filter)).await? {
+            let chat = doc.chat()?;
+            deleted.insert(chat.id, (chat.deleted_at, chat.revision));
+        }
+        let left = |mut place: Member| {
+            let (at, revision) = *deleted.get(&place.chat)?;
+            (place.left_at, place.left_revision) = (at, revision);
+            Some(place)
+        };
+        Ok(places.into_iter().filter_map(left).collect())
     }
 
     /// By the index alone.

@@ -11,7 +11,7 @@ use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
 use super::MongoStore;
-use super::docs::{chat_ids, date, number, plain, uuid};
+use super::docs::{chat_ids, date, number, plain, time, user_ids, uuid};
 use super::failure::{exchange, failure, is_duplicate, round};
 use super::schema::{Db, all, no_words};
 use crate::clock::Timestamp;
@@ -48,9 +48,14 @@ impl Content for MongoStore {
             "mentions": "$$REMOVE",
             "reactions": "$$REMOVE",
             "words": "$$REMOVE",
+            "attachments": "$$REMOVE",
             "deleted_at": "$$NOW",
         };
-        self.db()?.change(chat, id, doc! { "deleted_at": null }, gone).await
+        let db = self.db()?;
+        let carried = db.files_will_go(chat, id).await?;
+        let deleted = db.change(chat, id, doc! { "deleted_at": null }, gone).await?;
+        db.files_go(&carried).await?;
+        Ok(deleted)
     }
 
     async fn react(
@@ -92,12 +97,8 @@ impl Content for MongoStore {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<Hidden>> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let filter = doc! { "user_id": user.as_str(), "at": { "$gte": date(since) } };
-        let found = all(self.db()?.hidden.find(filter).limit(limit.into())).await?;
-        found.iter().map(HiddenDoc::hidden).collect()
+        // Each stream that resumes asks this.
+        self.reads()?.changes.hidden(user, since, limit).await
     }
 
     async fn search(&self, search: Search) -> Result<Found> {
@@ -169,6 +170,19 @@ impl Db {
             Err(error) if is_duplicate(&error) => round(update()).await.map(drop),
             done => done.map(drop).map_err(|error| failure(&error)),
         }
+    }
+
+    /// What these users have hidden at or after `since`, and when, at most `limit`; 0: all.
+    pub(super) async fn hidden_since(
+        &self,
+        users: &[UserId],
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(UserId, Timestamp, Hidden)>> {
+        let filter = doc! { "user_id": { "$in": user_ids(users) }, "at": { "$gte": date(since) } };
+        let found = all(self.hidden.find(filter).limit(limit.into())).await?;
+        let entry = |doc: HiddenDoc| Ok((UserId::new(&doc.user_id), time(doc.at), doc.hidden()?));
+        found.into_iter().map(entry).collect()
     }
 
     async fn hidden(&self, user: &UserId, places: &[(ChatId, Seq)]) -> Result<Vec<(ChatId, Seq)>> {

@@ -9,11 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{NewMessage, Result};
 use super::failure::broken;
+use super::files::AttachmentDoc;
 use crate::clock::Timestamp;
 use crate::model::{
     Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
     SystemNote, User, UserId,
 };
+
+mod groups;
+
+pub(super) use groups::PendingDoc;
+use groups::SettingsDoc;
 
 /// In `messages`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +33,8 @@ pub(super) struct MessageDoc {
     client_message_id: String,
     content_hash: Binary,
     text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<AttachmentDoc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<ReplyDoc>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -80,6 +88,7 @@ impl MessageDoc {
             client_message_id: new.client_message_id.clone(),
             content_hash: binary(&new.content_hash),
             text: new.text.clone(),
+            attachments: new.attachments.iter().map(AttachmentDoc::new).collect(),
             reply_to: new.reply_to.map(|(id, seq)| ReplyDoc { id: uuid(id.0), seq: seq.into() }),
             mentions: new.mentions.iter().map(ToString::to_string).collect(),
             reactions: Vec::new(),
@@ -101,6 +110,11 @@ impl MessageDoc {
             client_message_id: self.client_message_id,
             content_hash: bytes(&self.content_hash)?,
             text: self.text,
+            attachments: self
+                .attachments
+                .into_iter()
+                .map(AttachmentDoc::attachment)
+                .collect::<Result<_>>()?,
             reply_to: match self.reply_to {
                 Some(reply) => Some((MessageId(plain(reply.id)), number(reply.seq)?)),
                 None => None,
@@ -155,10 +169,13 @@ pub(super) struct ChatDoc {
     member_count: i64,
     revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    deleted_at: Option<DateTime>,
+    pub(super) deleted_at: Option<DateTime>,
     /// By mongod's clock; never written from here.
     #[serde(default, skip_serializing)]
     changed_at: Option<DateTime>,
+    /// Notes of changes that are not in the log yet, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pending: Vec<PendingDoc>,
 }
 
 impl ChatDoc {
@@ -176,6 +193,7 @@ impl ChatDoc {
             revision: chat.revision.into(),
             deleted_at: chat.deleted_at.map(date),
             changed_at: None,
+            pending: Vec::new(),
         }
     }
 
@@ -197,6 +215,7 @@ impl ChatDoc {
             member_count: number(self.member_count)?,
             revision: number(self.revision)?,
             deleted_at: self.deleted_at.map(time),
+            untold: !self.pending.is_empty(),
         })
     }
 }
@@ -211,10 +230,13 @@ pub(super) struct MemberDoc {
     visible_from: i64,
     pub(super) delivered: SetDoc,
     pub(super) read: SetDoc,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    muted_until: Option<DateTime>,
+    #[serde(flatten)]
+    settings: SettingsDoc,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_at: Option<DateTime>,
+    /// The chat's, once the user had left.
+    #[serde(default)]
+    left_revision: i64,
     /// When the receipts last changed, by mongod's clock; never written from here.
     #[serde(default, skip_serializing)]
     receipts_at: Option<DateTime>,
@@ -225,17 +247,14 @@ impl MemberDoc {
         Self {
             chat_id: uuid(member.chat.0),
             user_id: member.user.to_string(),
-            role: match member.role {
-                Role::Member => 1,
-                Role::Admin => 2,
-                Role::Owner => 3,
-            },
+            role: role_number(member.role),
             joined_at: date(member.joined_at),
             visible_from: member.visible_from.into(),
             delivered: SetDoc::new(&member.delivered),
             read: SetDoc::new(&member.read),
-            muted_until: member.muted_until.map(date),
+            settings: SettingsDoc::new(&member.settings),
             left_at: member.left_at.map(date),
+            left_revision: member.left_revision.into(),
             receipts_at: None,
         }
     }
@@ -258,9 +277,19 @@ impl MemberDoc {
             visible_from: number(self.visible_from)?,
             delivered: self.delivered.set()?,
             read: self.read.set()?,
-            muted_until: self.muted_until.map(time),
+            settings: self.settings.settings()?,
             left_at: self.left_at.map(time),
+            left_revision: number(self.left_revision)?,
         })
+    }
+}
+
+/// The number that stands for a role.
+pub(super) fn role_number(role: Role) -> i32 {
+    match role {
+        Role::Member => 1,
+        Role::Admin => 2,
+        Role::Owner => 3,
     }
 }
 

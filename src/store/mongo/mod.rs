@@ -7,6 +7,7 @@
 //! | `lane`, `queue`, `flush`, `write` | appending: the commit rule |
 //! | `log` | reading messages |
 //! | `content`, `search` | what they become; finding them |
+//! | `groups` | groups that change: transactions, and the notes that follow them |
 //! | `reads`, `changes`, `gather` | what many streams ask for, read together |
 //! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
@@ -60,6 +61,7 @@ pub struct MongoStore {
     db: Db,
     lanes: Lanes,
     reads: Reads,
+    clock: Arc<dyn Clock>,
     closed: AtomicBool,
 }
 
@@ -78,7 +80,7 @@ impl MongoStore {
         let db = Db::open(url).await?;
         let lanes = Lanes::start(&db, vital);
         let reads = Reads::start(&db, &clock, vital);
-        Ok(Self { db, lanes, reads, closed: AtomicBool::new(false) })
+        Ok(Self { db, lanes, reads, clock, closed: AtomicBool::new(false) })
     }
 
     fn reads(&self) -> Result<&Reads> {

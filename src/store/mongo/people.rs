@@ -16,9 +16,11 @@ use super::MongoStore;
 use super::chats::{FORMER, by_user};
 use super::docs::{number, plain, time, user_ids, uuid};
 use super::failure::{broken, round};
+use super::gather::Gather;
 use super::schema::{Db, all};
 use crate::clock::Timestamp;
 use crate::model::{ChatId, Privacy, Reserve, UserId};
+use crate::vital::Vital;
 
 /// Users asked for by one command.
 const USERS_A_COMMAND: usize = 1_000;
@@ -63,6 +65,39 @@ impl ReserveDoc {
     }
 }
 
+/// What many ask for at once.
+pub(super) struct PeopleReads {
+    reserves: Gather<UserId, Reserve>,
+    /// By who made them.
+    blocks: Gather<UserId, (UserId, Block)>,
+}
+
+impl PeopleReads {
+    pub(super) fn start(db: &Db, vital: &Vital) -> Self {
+        let (reserves, blocks) = (db.clone(), db.clone());
+        Self {
+            reserves: Gather::start(
+                vital,
+                "what users keep from others",
+                |reserve| reserve.user.clone(),
+                move |keys| {
+                    let db = reserves.clone();
+                    async move { db.reserves_of(&keys).await }
+                },
+            ),
+            blocks: Gather::start(
+                vital,
+                "blocks of users",
+                |(user, _)| user.clone(),
+                move |keys| {
+                    let db = blocks.clone();
+                    async move { db.blocks_of(&keys).await }
+                },
+            ),
+        }
+    }
+}
+
 /// A member document, without receipts.
 #[derive(Debug, Deserialize)]
 struct PlaceDoc {
@@ -102,7 +137,7 @@ impl People for MongoStore {
 
     async fn changed_blocks(&self, user: &UserId, since: Timestamp) -> Result<Vec<Block>> {
         // Each stream that resumes asks this.
-        let all = self.reads()?.blocks.rows(std::slice::from_ref(user)).await?;
+        let all = self.reads()?.people.blocks.rows(std::slice::from_ref(user)).await?;
         let mut changed: Vec<Block> = all.into_iter().map(|(_, block)| block).collect();
         changed.retain(|block| block.at >= since);
         changed.sort_unstable_by_key(|block| block.revision);
@@ -124,7 +159,7 @@ impl People for MongoStore {
     }
 
     async fn reserves(&self, users: &[UserId]) -> Result<Vec<Reserve>> {
-        self.reads()?.reserves.rows(users).await
+        self.reads()?.people.reserves.rows(users).await
     }
 
     async fn put_privacy(
@@ -200,7 +235,7 @@ impl Db {
     }
 
     /// All blocks of these users, also those taken back, each with who made it.
-    pub(super) async fn blocks_of(&self, users: &[UserId]) -> Result<Vec<(UserId, Block)>> {
+    async fn blocks_of(&self, users: &[UserId]) -> Result<Vec<(UserId, Block)>> {
         let filter = doc! { "_id": { "$in": user_ids(users) } };
         let mut found = Vec::new();
         for doc in all(self.reserves.find(filter)).await? {
@@ -214,7 +249,7 @@ impl Db {
         Ok(found)
     }
 
-    pub(super) async fn reserves_of(&self, users: &[UserId]) -> Result<Vec<Reserve>> {
+    async fn reserves_of(&self, users: &[UserId]) -> Result<Vec<Reserve>> {
         let fields = doc! { "blocked": 1, "hide_last_active": 1, "hide_read_receipts": 1 };
         let users: HashSet<&UserId> = users.iter().collect();
         let users: Vec<UserId> = users.into_iter().cloned().collect();
@@ -251,12 +286,12 @@ fn without(list: &str, other: &UserId) -> Document {
 
 /// The list without this user, who then comes last, as the next change.
 fn with(list: &str, other: &UserId) -> Document {
-    let last = doc! {
+    let change = doc! {
         "user": { "$literal": other.as_str() },
         "at": "$$NOW",
         "revision": { "$add": ["$revision", 1_i64] },
     };
-    doc! { "$concatArrays": [without(list, other), [last]] }
+    doc! { "$concatArrays": [without(list, other), [change]] }
 }
 
 /// A document that is new has empty lists.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
-use super::super::{Block, Head, Result, WrittenBy};
+use super::super::{Head, Result, WrittenBy};
 use super::changes::Changes;
 use super::gather::Gather;
+use super::people::PeopleReads;
 use super::schema::Db;
 use crate::clock::Clock;
-use crate::model::{Chat, ChatId, Member, Message, Reserve, Seq, User, UserId};
+use crate::model::{Chat, ChatId, Member, Message, Seq, User, UserId};
 use crate::vital::Vital;
 
 /// Facts of the sort "has written there" that are remembered: they stay true.
@@ -26,9 +27,7 @@ pub(super) struct Reads {
     pub(super) members: Gather<ChatId, Member>,
     /// By user.
     pub(super) memberships: Gather<UserId, Member>,
-    pub(super) reserves: Gather<UserId, Reserve>,
-    /// By who made them.
-    pub(super) blocks: Gather<UserId, (UserId, Block)>,
+    pub(super) people: PeopleReads,
     pub(super) changes: Changes,
     written: Cache<(ChatId, WrittenBy), ()>,
     db: Db,
@@ -38,7 +37,6 @@ impl Reads {
     pub(super) fn start(db: &Db, clock: &Arc<dyn Clock>, vital: &Vital) -> Self {
         let own = || db.clone();
         let (heads, chats, users, members, memberships) = (own(), own(), own(), own(), own());
-        let (reserves, blocks) = (own(), own());
         let messages = own();
         let clock = Arc::clone(clock);
         Self {
@@ -96,24 +94,7 @@ impl Reads {
                     async move { db.memberships(&keys, now).await }
                 },
             ),
-            reserves: Gather::start(
-                vital,
-                "what users keep from others",
-                |reserve| reserve.user.clone(),
-                move |keys| {
-                    let db = reserves.clone();
-                    async move { db.reserves_of(&keys).await }
-                },
-            ),
-            blocks: Gather::start(
-                vital,
-                "blocks of users",
-                |(user, _)| user.clone(),
-                move |keys| {
-                    let db = blocks.clone();
-                    async move { db.blocks_of(&keys).await }
-                },
-            ),
+            people: PeopleReads::start(db, vital),
             changes: Changes::start(db, vital),
             written: Cache::new(WRITERS),
             db: db.clone(),

@@ -16,6 +16,7 @@ use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError};
 use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
+use super::files::FileDoc;
 use super::people::ReserveDoc;
 
 /// How long making all indexes may take when the store opens.
@@ -46,6 +47,8 @@ pub(super) struct Db {
     pub(super) members: Collection<MemberDoc>,
     /// By user id.
     pub(super) users: Collection<UserDoc>,
+    /// By the attachment's id.
+    pub(super) files: Collection<FileDoc>,
     /// By user id: what each keeps from others.
     pub(super) reserves: Collection<ReserveDoc>,
     /// One document.
@@ -94,6 +97,7 @@ impl Db {
             chat_keys: database.collection("chat_keys"),
             members: database.collection("members"),
             users: database.collection("users"),
+            files: database.collection("files"),
             reserves: database.collection("reserves"),
             keys: database.collection("keys"),
             revocations: database.collection("revocations"),
@@ -135,6 +139,14 @@ impl Db {
         messages.map_err(|error| failure(&error))?;
         let members = self.members.create_indexes(members).await;
         members.map_err(|error| failure(&error))?;
+        let due = IndexOptions::builder()
+            .partial_filter_expression(doc! { "due_at": { "$exists": true } })
+            .build();
+        let files = [
+            index(doc! { "owner_id": 1, "held": 1 }, IndexOptions::default()),
+            index(doc! { "due_at": 1 }, due),
+        ];
+        self.files.create_indexes(files).await.map_err(|error| failure(&error))?;
         let hidden = self.hidden.create_indexes(hidden).await;
         hidden.map_err(|error| failure(&error))?;
         // mongod itself takes out what is too old.

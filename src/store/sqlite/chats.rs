@@ -18,7 +18,7 @@ pub(super) fn create(db: &Connection, now: Timestamp, new: NewChat) -> Result<Cr
     if let Some(there) = existing(db, &new)? {
         return Ok(found(there, new.content_hash));
     }
-    let chat = Chat { id: new.id, deleted_at: None, ..new.chat };
+    let chat = Chat { id: new.id, deleted_at: None, untold: false, ..new.chat };
     insert(db, now, &chat, new.key.as_deref(), new.content_hash)?;
     let joined_at = new.id.time();
     for (user, role) in new.members {
@@ -143,10 +143,19 @@ pub(super) fn select(
     rest: &str,
     params: impl Params,
 ) -> rusqlite::Result<Vec<Member>> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {MEMBER} FROM members m
-         JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL {rest}"
-    ))?;
+    select_places(
+        db,
+        &format!("JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL {rest}"),
+        params,
+    )
+}
+
+fn select_places(
+    db: &Connection,
+    rest: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<Member>> {
+    let mut statement = db.prepare_cached(&format!("SELECT {MEMBER} FROM members m {rest}"))?;
     statement.query_map(params, rows::member)?.collect()
 }
 
@@ -181,7 +190,7 @@ pub(super) fn memberships(
     now: Timestamp,
     user: &UserId,
 ) -> rusqlite::Result<Vec<Member>> {
-    select(
+    select_places(
         db,
         "WHERE m.user_id = ?1 AND (m.left_at IS NULL OR m.left_at > ?2)",
         params![user.as_str(), now.minus(FORMER).0],

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::{SqliteStore, each_once, log, rows, search};
+use super::{SqliteStore, each_once, files, log, rows, search};
 use crate::clock::Timestamp;
 use crate::model::{ChatId, Message, MessageId, Seq, UserId};
 use crate::store::{Content, Edit, Found, Hidden, Result, Search};
@@ -116,9 +116,13 @@ fn delete(
     chat: ChatId,
     id: MessageId,
 ) -> rusqlite::Result<Option<Message>> {
+    if let Some(message) = log::message(db, chat, id)? {
+        let carried: Vec<_> = message.attachments.iter().map(|of| of.id).collect();
+        files::make_due(db, &carried, now)?;
+    }
     let mut statement = db.prepare_cached(
         "UPDATE messages
-         SET text = '', mentions = '', reactions = NULL, deleted_at = ?3, changed_at = ?3,
+         SET text = '', mentions = '', reactions = NULL, attachments = NULL, deleted_at = ?3, changed_at = ?3,
            revision = revision + 1
          WHERE id = ?1 AND chat_id = ?2 AND deleted_at IS NULL RETURNING num",
     )?;

@@ -49,7 +49,7 @@ pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> ru
         format!(
             "INSERT INTO messages ({MESSAGE}, num)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-               ?15, ?16, (SELECT coalesce(max(num), 0) + 1 FROM messages)) RETURNING num"
+               ?15, ?16, ?17, (SELECT coalesce(max(num), 0) + 1 FROM messages)) RETURNING num"
         )
     });
     let (note_kind, note) = rows::note_columns(message.note.as_ref())?;
@@ -70,6 +70,7 @@ pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> ru
         message.text,
         rows::mentions_column(&message.mentions),
         rows::reactions_column(&message.reactions)?,
+        rows::attachments_column(&message.attachments)?,
     ];
     let num = db.prepare_cached(&SQL)?.query_row(values, |row| row.get(0))?;
     search::put(db, num, message.chat, words)

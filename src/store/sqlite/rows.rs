@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Chat, ChatId, ChatKind, Member, Message, MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet,
-    SystemNote, User, UserId,
+    Attachment, AttachmentId, Chat, ChatId, ChatKind, ChatSettings, Member, Message, MessageId,
+    NoteKind, Reaction, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
 };
 
 /// What [`message`] reads, in its order.
 pub(super) const MESSAGE: &str = "chat_id, seq, id, sender_id, client_message_id, content_hash, \
      note_kind, note, edited_at, deleted_at, revision, reply_id, reply_seq, text, mentions, \
-     reactions";
+     reactions, attachments";
 
 /// What [`chat`] reads, in its order.
 pub(super) const CHAT: &str =
@@ -24,7 +24,8 @@ pub(super) const CHAT: &str =
 
 /// What [`member`] reads, in its order.
 pub(super) const MEMBER: &str = "m.chat_id, m.user_id, m.role, m.joined_at, m.visible_from, \
-     m.delivered_to, m.delivered_more, m.read_to, m.read_more, m.muted_until, m.left_at";
+     m.delivered_to, m.delivered_more, m.read_to, m.read_more, m.pinned_at, m.archived, m.muted_until, \
+     m.settings_rev, m.settings_at, m.left_at, m.left_revision";
 
 /// What [`user`] reads, in its order.
 pub(super) const USER: &str = "id, display_name, avatar_url, issued_at, last_active";
@@ -55,6 +56,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         text: row.get(13)?,
         mentions: row.get_ref(14)?.as_str()?.split_whitespace().map(UserId::new).collect(),
         reactions: reactions(row)?,
+        attachments: attachments(row, 16)?,
     })
 }
 
@@ -73,6 +75,7 @@ pub(super) fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
         member_count: row.get(5)?,
         revision: row.get(6)?,
         deleted_at: time(row, 7)?,
+        untold: false,
     })
 }
 
@@ -98,8 +101,15 @@ pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
         visible_from: row.get(4)?,
         delivered: seq_set(row, 5)?,
         read: seq_set(row, 7)?,
-        muted_until: time(row, 9)?,
-        left_at: time(row, 10)?,
+        settings: ChatSettings {
+            pinned_at: time(row, 9)?,
+            archived: row.get(10)?,
+            muted_until: time(row, 11)?,
+            revision: row.get(12)?,
+            changed_at: time(row, 13)?,
+        },
+        left_at: time(row, 14)?,
+        left_revision: row.get(15)?,
     })
 }
 
@@ -130,7 +140,7 @@ pub(super) fn user_id(row: &Row<'_>, at: usize) -> rusqlite::Result<UserId> {
     if name.is_empty() { Err(impossible(at, "user")) } else { Ok(UserId::new(&name)) }
 }
 
-fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(at)?.map(Timestamp))
 }
 
@@ -221,6 +231,60 @@ fn note(row: &Row<'_>) -> rusqlite::Result<Option<SystemNote>> {
         users: stored.users.iter().map(|user| UserId::new(user)).collect(),
         title: stored.title,
     }))
+}
+
+/// An attachment, within the column of a message.
+#[derive(Serialize, Deserialize)]
+struct StoredAttachment {
+    id: Uuid,
+    name: String,
+    r#type: String,
+    size: u32,
+    #[serde(default)]
+    width: u32,
+    #[serde(default)]
+    height: u32,
+    #[serde(default)]
+    blurhash: String,
+    #[serde(default)]
+    thumbnail: bool,
+}
+
+fn attachments(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<Attachment>> {
+    let Some(text) = row.get::<_, Option<String>>(at)? else { return Ok(Vec::new()) };
+    let stored: Vec<StoredAttachment> =
+        serde_json::from_str(&text).map_err(|_| impossible(at, "list of attachments"))?;
+    let attachment = |stored: StoredAttachment| Attachment {
+        id: AttachmentId(stored.id),
+        file_name: stored.name,
+        content_type: stored.r#type,
+        size: stored.size,
+        width: stored.width,
+        height: stored.height,
+        blurhash: stored.blurhash,
+        thumbnail: stored.thumbnail,
+    };
+    Ok(stored.into_iter().map(attachment).collect())
+}
+
+/// The column of a message's attachments.
+pub(super) fn attachments_column(of: &[Attachment]) -> rusqlite::Result<Option<String>> {
+    if of.is_empty() {
+        return Ok(None);
+    }
+    let stored = |of: &Attachment| StoredAttachment {
+        id: of.id.0,
+        name: of.file_name.clone(),
+        r#type: of.content_type.clone(),
+        size: of.size,
+        width: of.width,
+        height: of.height,
+        blurhash: of.blurhash.clone(),
+        thumbnail: of.thumbnail,
+    };
+    let stored: Vec<StoredAttachment> = of.iter().map(stored).collect();
+    let text = serde_json::to_string(&stored);
+    text.map(Some).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 /// The two columns of a note.

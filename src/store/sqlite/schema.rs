@@ -39,6 +39,7 @@ CREATE TABLE messages (
   reply_id          BLOB,
   reply_seq         INTEGER,
   note              TEXT,
+  attachments       TEXT,
   mentions          TEXT    NOT NULL,
   reactions         TEXT,
   text              TEXT    NOT NULL,
@@ -87,9 +88,14 @@ CREATE TABLE members (
   delivered_more BLOB    NOT NULL,
   read_to        INTEGER NOT NULL,
   read_more      BLOB    NOT NULL,
-  muted_until    INTEGER,
-  left_at        INTEGER,
   receipts_at    INTEGER,
+  pinned_at      INTEGER,
+  archived       INTEGER NOT NULL DEFAULT 0,
+  muted_until    INTEGER,
+  settings_rev   INTEGER NOT NULL DEFAULT 0,
+  settings_at    INTEGER,
+  left_at        INTEGER,
+  left_revision  INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (chat_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX members_user ON members (user_id);
@@ -101,6 +107,29 @@ CREATE TABLE users (
   issued_at    INTEGER,
   last_active  INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE files (
+  id                BLOB    NOT NULL PRIMARY KEY,
+  owner_id          TEXT    NOT NULL,
+  file_name         TEXT    NOT NULL,
+  content_type      TEXT    NOT NULL DEFAULT '',
+  size              INTEGER NOT NULL,
+  width             INTEGER NOT NULL DEFAULT 0,
+  height            INTEGER NOT NULL DEFAULT 0,
+  blurhash          TEXT    NOT NULL DEFAULT '',
+  thumbnail         INTEGER NOT NULL DEFAULT 0,
+  uploaded          INTEGER NOT NULL DEFAULT 0,
+  body              BLOB,
+  wants_preview     INTEGER NOT NULL DEFAULT 0,
+  chat_id           BLOB,
+  client_message_id TEXT,
+  claimed_at        INTEGER,
+  held              INTEGER NOT NULL DEFAULT 0,
+  doomed            INTEGER NOT NULL DEFAULT 0,
+  due_at            INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX files_owner ON files (owner_id) WHERE held = 0;
+CREATE INDEX files_due ON files (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE reserves (
   user_id            TEXT    NOT NULL PRIMARY KEY,

@@ -219,6 +219,7 @@ on_every_bus!(
     what_finds_a_queue_full_is_told_as_lost,
     events_can_be_taken_once,
     a_node_hears_itself_and_those_that_are_there,
+    peers_are_the_others_that_are_there,
     a_node_that_is_well_is_not_deaf,
     renewing_answers_how_many_were_added,
     a_session_has_one_place,

@@ -120,6 +120,22 @@ pub(super) async fn a_node_hears_itself_and_those_that_are_there(world: &World) 
     until("it is heard no more", async || !a.hears(&name)).await;
 }
 
+pub(super) async fn peers_are_the_others_that_are_there(world: &World) {
+    let (a, b, c) = (world.node().await, world.node().await, world.node().await);
+    let mut others = vec![b.node().clone(), c.node().clone()];
+    others.sort_unstable();
+    let peers = || {
+        let mut peers = a.peers();
+        peers.sort_unstable();
+        peers
+    };
+    until("it knows them", async || peers() == others).await;
+    c.close().await;
+    until("one has left", async || peers() == [b.node().clone()]).await;
+    drop(b);
+    until("one has crashed", async || peers().is_empty()).await;
+}
+
 pub(super) async fn a_node_that_is_well_is_not_deaf(world: &World) {
     let (a, b) = (world.node().await, world.node().await);
     assert!(!a.is_deaf() && !b.is_deaf());

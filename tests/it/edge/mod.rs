@@ -130,7 +130,7 @@ impl Server {
         let clock = Arc::new(SystemClock);
         let verifier = Arc::new(Verifier::open(&config.tokens, clock.clone()).await.unwrap());
         let (sender, readiness) = watch::channel(Readiness::READY);
-        let edge = Edge { verifier, clock, readiness, vital: Vital::default() };
+        let edge = Edge { verifier, clock, readiness, vital: Vital::default(), files: None };
         let stop = CancellationToken::new();
         let bound = server::bind(config.listen).unwrap();
         let running = bound.serve(&config, edge, server::routes(Arc::new(Stub)), stop.clone());

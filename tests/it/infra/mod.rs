@@ -2,6 +2,7 @@
 //! process. Where there is none, a test is skipped, aloud; under `CI=true` it fails.
 
 pub(crate) mod adda;
+pub(crate) mod buckets;
 pub(crate) mod haproxy;
 pub(crate) mod mongo;
 pub(crate) mod mongod;

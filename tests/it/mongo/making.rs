@@ -31,6 +31,7 @@ fn keyed(title: &str) -> NewChat {
             member_count: 2,
             revision: 1,
             deleted_at: None,
+            untold: false,
         },
         members: vec![(user("ann"), Role::Owner), (user("bob"), Role::Member)],
         note: Some(NewMessage { sender: None, note: Some(note), ..message(id, "ann", "created") }),

@@ -2,6 +2,7 @@
 
 mod append;
 mod failover;
+pub(crate) mod groups;
 mod making;
 mod measure;
 mod queries;
@@ -34,6 +35,7 @@ async fn group(store: &dyn Store, members: &[&str]) -> ChatId {
         member_count: u32::try_from(members.len()).expect("few members"),
         revision: 1,
         deleted_at: None,
+        untold: false,
     };
     let new = NewChat { key: None, id, content_hash: [0; 16], chat, members, note: None };
     match store.create_chat(new).await.expect("a chat is made") {
@@ -51,6 +53,7 @@ fn message(chat: ChatId, sender: &str, client_message_id: &str) -> NewMessage {
         client_message_id: client_message_id.to_owned(),
         content_hash: [7; 16],
         text: format!("text of {client_message_id}"),
+        attachments: Vec::new(),
         reply_to: None,
         mentions: Vec::new(),
         words: Vec::new(),

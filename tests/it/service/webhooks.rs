@@ -8,6 +8,7 @@ use std::time::Duration;
 use adda::clock::{Clock, SystemClock, Timestamp};
 use adda::config::Config;
 use adda::model::{ChatId, MessageId, NodeId, UserId};
+use adda::proto;
 use adda::store::{NewMessage, Store};
 use adda::vital::Vital;
 use adda::webhook::{Key, Kind, Options, Webhooks};
@@ -120,6 +121,29 @@ async fn all_that_happens_is_told(backends: Backends) {
     assert!(endpoint.shared.came.lock().iter().all(|hook| hook.signed));
 }
 
+async fn each_change_of_a_group_is_told(backends: Backends) {
+    let endpoint = Endpoint::open().await;
+    let Some(world) = world(backends, &endpoint).await else { return };
+    let chat_id = world.group("alice", &["bob"]).await;
+    let mut alice = world.api("alice").await;
+    let title = Some("Picnic".to_owned());
+    let update = proto::UpdateChatRequest { chat_id: chat_id.clone(), title, avatar_url: None };
+    alice.update_chat(update).await.unwrap();
+    let remove = proto::RemoveMemberRequest { chat_id: chat_id.clone(), user_id: "bob".to_owned() };
+    alice.remove_member(remove).await.unwrap();
+    alice.delete_chat(proto::DeleteChatRequest { chat_id: chat_id.clone() }).await.unwrap();
+    let told = eventually("all four are told", async || {
+        let mut came = endpoint.came("chat.updated");
+        came.sort_by_key(|hook| hook.body["data"]["revision"].as_u64());
+        came.dedup_by_key(|hook| hook.id.clone());
+        (came.len() == 4).then_some(came)
+    });
+    let told: Vec<Value> = told.await.iter().map(|hook| hook.body["data"].clone()).collect();
+    assert_eq!(told[1]["title"], "Picnic");
+    assert_eq!(told[2]["member_ids"], serde_json::json!(["alice"]));
+    assert_eq!((&told[2]["deleted"], &told[3]["deleted"]), (&false.into(), &true.into()));
+}
+
 async fn what_is_refused_is_told_again_with_the_same_id(backends: Backends) {
     let endpoint = Endpoint::open().await;
     *endpoint.shared.answers.lock() = vec![StatusCode::INTERNAL_SERVER_ERROR];
@@ -179,7 +203,10 @@ async fn a_message_that_nobody_noted_is_told_from_the_log(backends: Backends) {
         client_message_id: "m1".to_owned(),
         content_hash: [0; 16],
         text: "hello".to_owned(),
+        attachments: Vec::new(),
         reply_to: None,
+        mentions: Vec::new(),
+        words: Vec::new(),
         note: None,
         member_as_of: 0,
     };
@@ -211,6 +238,7 @@ macro_rules! on_both {
 
 on_both! {
     all_that_happens_is_told,
+    each_change_of_a_group_is_told,
     what_is_refused_is_told_again_with_the_same_id,
     a_message_that_nobody_noted_is_told_from_the_log,
 }

@@ -11,6 +11,8 @@ mod backends;
 mod changes;
 mod chats;
 mod content;
+mod files;
+mod groups;
 mod history;
 mod jobs;
 mod people;
@@ -101,6 +103,7 @@ impl Bench {
             client_message_id: client_id.to_owned(),
             content_hash: [1; 16],
             text: format!("{client_id} of {sender}"),
+            attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
             words: Vec::new(),
@@ -154,6 +157,7 @@ impl Bench {
                 member_count: u32::try_from(members.len()).unwrap(),
                 revision: 1,
                 deleted_at: None,
+                untold: false,
             },
             members: members
                 .iter()

@@ -2,6 +2,8 @@
 
 mod content;
 mod errors;
+mod files;
+mod groups;
 mod inbox;
 mod large;
 mod people;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adda::auth::Signer;
-use adda::clock::{Clock as _, SystemClock};
+use adda::clock::{Clock, SystemClock};
 use adda::config::{Cli, Command, Config, DEV_SECRET, Secret};
 use adda::model::UserId;
 use adda::proto;
@@ -78,7 +78,7 @@ pub(crate) struct World {
     addrs: Vec<SocketAddr>,
     pub(crate) store: String,
     pub(crate) bus: String,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// A client of one user at one node.
@@ -146,7 +146,7 @@ impl World {
                 (crate::infra::mongo::fresh_uri().await?, crate::infra::redis::fresh_url().await?)
             }
         };
-        let mut world = Self { nodes: Vec::new(), addrs: Vec::new(), store, bus, _dir: dir };
+        let mut world = Self { nodes: Vec::new(), addrs: Vec::new(), store, bus, dir };
         world.add_node(flags).await;
         Some(world)
     }
@@ -154,7 +154,7 @@ impl World {
     /// A deployment on a bus of its own.
     pub(crate) async fn on(store: String, bus: String, nodes: usize, flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut world = Self { nodes: Vec::new(), addrs: Vec::new(), store, bus, _dir: dir };
+        let mut world = Self { nodes: Vec::new(), addrs: Vec::new(), store, bus, dir };
         for _ in 0..nodes {
             world.add_node(flags).await;
         }
@@ -163,8 +163,23 @@ impl World {
 
     /// One more node.
     pub(crate) async fn add_node(&mut self, flags: &[&str]) -> usize {
-        let config = config(&self.store, &self.bus, flags);
-        let node = Node::start(&config, Arc::new(SystemClock)).await.unwrap();
+        self.add_node_at(Arc::new(SystemClock), flags).await
+    }
+
+    /// The folder of attachments, the same for all nodes.
+    pub(crate) fn attachments(&self) -> PathBuf {
+        self.dir.path().join("attachments")
+    }
+
+    /// One more node, whose time is this clock's.
+    pub(crate) async fn add_node_at(&mut self, clock: Arc<dyn Clock>, flags: &[&str]) -> usize {
+        let attachments = format!("file:{}", self.attachments().display());
+        let mut flags = flags.to_vec();
+        if !flags.contains(&"--attachments") {
+            flags.extend(["--attachments", &attachments]);
+        }
+        let config = config(&self.store, &self.bus, &flags);
+        let node = Node::start(&config, clock).await.unwrap();
         self.addrs.push(node.addr());
         self.nodes.push(Some(node));
         if self.nodes.len() > 1 {
@@ -190,6 +205,11 @@ impl World {
     /// A node leaves, as on SIGTERM.
     pub(crate) async fn leave(&mut self, node: usize) {
         self.nodes[node].take().unwrap().leave().await.unwrap();
+    }
+
+    /// How many nodes there have been.
+    pub(crate) fn nodes_made(&self) -> usize {
+        self.nodes.len()
     }
 
     /// What a node keeps its data in: for what no call does yet.

@@ -1,8 +1,11 @@
 //! What became of messages while a device was away.
 
+use adda::model::{ChatId, MessageId};
 use adda::proto::event::Event;
 use adda::proto::server_frame::Frame;
 use adda::proto::{self, DeleteScope};
+use adda::store::Edit;
+use futures_util::future::join_all;
 
 use super::{Held, Place, delete, edit, react, say};
 use crate::on_both_backends;
@@ -13,6 +16,7 @@ on_both_backends! {
     what_is_new_comes_as_it_is_by_then,
     what_was_hidden_elsewhere_comes_back_too,
     after_a_gap_changed_since_tells_what_was_hidden,
+    changes_of_many_bytes_are_a_gap,
 }
 
 /// A stream that was caught up: what its next Hello says.
@@ -184,4 +188,29 @@ async fn after_a_gap_changed_since_tells_what_was_hidden(world: World) {
         found,
         [(1, true, text("")), (2, false, text("edited")), (3, false, text("edited"))]
     );
+}
+
+async fn changes_of_many_bytes_are_a_gap(world: World) {
+    let chat = world.direct("alice", "bob").await;
+    let mut alice = world.api("alice").await;
+    let mut places = Vec::new();
+    for at in 0..520 {
+        places.push(say(&mut alice, &chat, &at.to_string()).await);
+    }
+    let his = was_here(&world, "bob").await;
+    let store = world.store();
+    let long = |of: &Place| Edit {
+        chat: ChatId::parse(&of.chat).unwrap(),
+        id: MessageId::parse(&of.id).unwrap(),
+        text: "x".repeat(8192),
+        mentions: Vec::new(),
+        words: Vec::new(),
+    };
+    for some in places.chunks(40) {
+        for edited in join_all(some.iter().map(|of| store.edit_message(long(of)))).await {
+            assert_eq!(edited.unwrap().unwrap().revision, 1);
+        }
+    }
+    let live = Live::open(world.api("bob").await, his).await.unwrap();
+    assert_eq!(live.ready.resume_outcome(), proto::ResumeOutcome::Gap);
 }

@@ -13,7 +13,7 @@ on_both_backends! {
 }
 
 /// Every call of the contract; one that is added must be added here.
-const CALLS: [&str; 20] = [
+const CALLS: [&str; 28] = [
     "Connect",
     "Subscribe",
     "SendMessage",
@@ -34,6 +34,14 @@ const CALLS: [&str; 20] = [
     "AddReaction",
     "RemoveReaction",
     "SearchMessages",
+    "ListMembers",
+    "UpdateChat",
+    "AddMembers",
+    "RemoveMember",
+    "SetMemberRole",
+    "LeaveGroup",
+    "DeleteChat",
+    "SetChatSettings",
 ];
 
 #[test]
@@ -67,7 +75,7 @@ async fn refusals(api: &mut Api) -> Vec<Refusal> {
         proto::LeaveChatRequest { chat_id: chat_id.clone(), session_id: session_id.clone() };
     let list = proto::ListChatsRequest { page_token: "x".to_owned(), ..Default::default() };
     let messages = proto::ListMessagesRequest { chat_id: chat_id.clone(), ..Default::default() };
-    vec![
+    let mut all = vec![
         Refusal::from(api.connect(tokio_stream::empty()).await.map(|_| ())),
         Refusal::from(api.subscribe(proto::SubscribeRequest::default()).await.map(|_| ())),
         Refusal::from(api.send_message(proto::SendMessageRequest { message }).await),
@@ -85,11 +93,39 @@ async fn refusals(api: &mut Api) -> Vec<Refusal> {
         Refusal::from(api.get_chat(proto::GetChatRequest { chat_id }).await),
         Refusal::from(api.list_chats(list).await),
         Refusal::from(api.list_messages(messages).await),
-        Refusal::from(api.edit_message(proto::EditMessageRequest::default()).await),
-        Refusal::from(api.delete_message(proto::DeleteMessageRequest::default()).await),
-        Refusal::from(api.add_reaction(proto::AddReactionRequest::default()).await),
-        Refusal::from(api.remove_reaction(proto::RemoveReactionRequest::default()).await),
-        Refusal::from(api.search_messages(proto::SearchMessagesRequest::default()).await),
+    ];
+    all.extend(refusals_of_changes(api).await);
+    all
+}
+
+/// The same, of calls that change messages and groups.
+async fn refusals_of_changes(api: &mut Api) -> Vec<Refusal> {
+    use proto::*;
+    let chat_id = unique;
+    vec![
+        Refusal::from(api.edit_message(EditMessageRequest::default()).await),
+        Refusal::from(api.delete_message(DeleteMessageRequest::default()).await),
+        Refusal::from(api.add_reaction(AddReactionRequest::default()).await),
+        Refusal::from(api.remove_reaction(RemoveReactionRequest::default()).await),
+        Refusal::from(api.search_messages(SearchMessagesRequest::default()).await),
+        Refusal::from(
+            api.list_members(ListMembersRequest { chat_id: chat_id(), ..Default::default() }).await,
+        ),
+        Refusal::from(
+            api.update_chat(UpdateChatRequest { chat_id: chat_id(), ..Default::default() }).await,
+        ),
+        Refusal::from(api.add_members(AddMembersRequest::default()).await),
+        Refusal::from(api.remove_member(RemoveMemberRequest::default()).await),
+        Refusal::from(api.set_member_role(SetMemberRoleRequest::default()).await),
+        Refusal::from(api.leave_group(LeaveGroupRequest { chat_id: chat_id() }).await),
+        Refusal::from(api.delete_chat(DeleteChatRequest { chat_id: chat_id() }).await),
+        Refusal::from(
+            api.set_chat_settings(SetChatSettingsRequest {
+                chat_id: chat_id(),
+                ..Default::default()
+            })
+            .await,
+        ),
     ]
 }
 

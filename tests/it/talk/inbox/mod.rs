@@ -15,6 +15,7 @@ async fn page(api: &mut Api, size: u32, token: &str, query: &str) -> proto::List
         page_size: size,
         page_token: token.to_owned(),
         query: query.to_owned(),
+        ..proto::ListChatsRequest::default()
     };
     api.list_chats(request).await.unwrap().into_inner()
 }

@@ -72,6 +72,7 @@ async fn a_page_token_is_of_one_user_and_one_list(world: World) {
         page_size: 1,
         page_token: token.to_owned(),
         query: query.to_owned(),
+        ..proto::ListChatsRequest::default()
     };
     let mut refused = vec![Refusal::from(bob.list_chats(list(&token, "")).await)];
     let mut tries = vec![(token.as_str(), "u"), (searched.as_str(), ""), (searched.as_str(), "v")];

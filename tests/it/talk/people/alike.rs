@@ -147,11 +147,11 @@ async fn answers(
 }
 
 async fn both_directions_look_alike(world: World) {
-    let blocker = seen(&world, "alice", "bob", "alice").await;
-    let blocked = seen(&world, "carol", "dave", "dave").await;
-    assert_eq!(blocker.len(), blocked.len());
-    for (one, other) in blocker.iter().zip(&blocked) {
+    let by_me = seen(&world, "alice", "bob", "alice").await;
+    let by_other = seen(&world, "carol", "dave", "dave").await;
+    assert_eq!(by_me.len(), by_other.len());
+    for (one, other) in by_me.iter().zip(&by_other) {
         assert_eq!(one, other);
     }
-    assert!(blocker.iter().any(|text| text.contains("BLOCKED")), "{blocker:?}");
+    assert!(by_me.iter().any(|text| text.contains("BLOCKED")), "{by_me:?}");
 }

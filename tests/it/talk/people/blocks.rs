@@ -14,6 +14,7 @@ use crate::world::{Api, Live, Refusal, World, chat, history, message, send};
 on_both_backends! {
     a_direct_message_is_refused_and_not_stored,
     a_repeat_of_what_was_sent_gets_its_outcome,
+    edits_and_reactions_do_not_reach_the_other_either,
     a_new_chat_is_refused_and_one_that_is_there_is_returned,
     own_devices_are_told_and_nobody_else,
     a_device_that_was_away_is_told_when_it_comes_back,
@@ -85,6 +86,45 @@ async fn a_repeat_of_what_was_sent_gets_its_outcome(world: World) {
         let ack::Result::Error(error) = other else { panic!() };
         assert_eq!(error.reason(), proto::ErrorReason::ClientIdReused);
     }
+}
+
+async fn edits_and_reactions_do_not_reach_the_other_either(world: World) {
+    let direct = friends(&world, "alice", "bob").await;
+    let messages = history(&mut world.api("alice").await, &direct).await;
+    let reaction = |nth: usize, emoji: &str| proto::AddReactionRequest {
+        chat_id: direct.clone(),
+        message_id: messages[nth].message_id.clone(),
+        emoji: emoji.to_owned(),
+    };
+    let edit = |nth: usize, text: &str| proto::EditMessageRequest {
+        chat_id: direct.clone(),
+        message_id: messages[nth].message_id.clone(),
+        text: text.to_owned(),
+        ..Default::default()
+    };
+    for user in ["alice", "bob"] {
+        world.api(user).await.add_reaction(reaction(0, "👍")).await.unwrap();
+    }
+    block(&world, "alice", "bob").await;
+    for (own, user) in ["alice", "bob"].into_iter().enumerate() {
+        let mut api = world.api(user).await;
+        let refused = Refusal::from(api.edit_message(edit(own, "changed")).await);
+        assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, "BLOCKED"));
+        let again = Refusal::from(api.add_reaction(reaction(1, "🎉")).await);
+        assert_eq!(again, refused);
+        // What is so already is no news.
+        api.edit_message(edit(own, "hi")).await.unwrap();
+        api.add_reaction(reaction(0, "👍")).await.unwrap();
+    }
+    let after = history(&mut world.api("bob").await, &direct).await;
+    assert!(after.iter().all(|message| message.text == "hi"));
+    assert_eq!((after[0].reactions.len(), after[1].reactions.len()), (1, 0));
+    let delete = proto::DeleteMessageRequest {
+        chat_id: direct.clone(),
+        message_id: messages[1].message_id.clone(),
+        scope: proto::DeleteScope::Everyone.into(),
+    };
+    world.api("bob").await.delete_message(delete).await.unwrap();
 }
 
 async fn a_new_chat_is_refused_and_one_that_is_there_is_returned(world: World) {

@@ -150,8 +150,8 @@ async fn a_browser_does_the_same(world: World) {
     let message = Some(crate::world::message(&direct, "no", "hello"));
     let send = proto::SendMessageRequest { message };
     for web in [&alice, &bob] {
-        let sent = web.call::<proto::SendMessageResponse>("SendMessage", &send).await;
-        let refused = Refusal::of_status(&sent.unwrap_err());
+        let came = web.call::<proto::SendMessageResponse>("SendMessage", &send).await;
+        let refused = Refusal::of_status(&came.unwrap_err());
         assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, "BLOCKED"));
     }
     let list: proto::ListBlockedUsersResponse = alice

@@ -82,7 +82,8 @@ async fn nothing_passes_while_there_is_a_block(world: World) {
         assert_eq!((row.presence, &row.members), (None, &shown.members));
         for message in history(&mut live.api, &direct).await {
             let own = message.sender_id == watcher;
-            let state = if own { proto::MessageState::Sent } else { Default::default() };
+            let state =
+                if own { proto::MessageState::Sent } else { proto::MessageState::default() };
             assert_eq!(message.state(), state);
             assert!(message.delivered_to.is_empty() && message.read_by.is_empty());
         }

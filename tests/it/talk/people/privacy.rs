@@ -53,7 +53,7 @@ async fn who_hides_when_they_were_here_does_not_see_it_of_others(world: World) {
             _ => None,
         })
         .await;
-        assert_eq!(shown(&world, stays, goes_away, &with_bob).await.0, true);
+        assert!(shown(&world, stays, goes_away, &with_bob).await.0);
         leaves(other).await;
         assert!(!goes(&mut live, goes_away).await, "{stays} sees when {goes_away} was here");
         assert_eq!(shown(&world, stays, goes_away, &with_bob).await, (false, false));

@@ -14,14 +14,14 @@ use adda::proto::server_frame::Frame;
 use crate::world::{Came, Live, World, message, request};
 
 /// Goes on from where another stream was.
-async fn resume(world: &World, user: &str, hello: proto::Hello) -> Live {
+pub(super) async fn resume(world: &World, user: &str, hello: proto::Hello) -> Live {
     let live = Live::open(world.api(user).await, hello).await.unwrap();
     assert_eq!(live.ready.resume_outcome(), proto::ResumeOutcome::Resumed);
     live
 }
 
 /// A stream that was caught up and is no more: what its next Hello says.
-async fn was_here(world: &World, user: &str) -> proto::Hello {
+pub(super) async fn was_here(world: &World, user: &str) -> proto::Hello {
     let mut live = world.connect(user, "phone").await;
     live.caught_up().await;
     live.hello("phone")
@@ -54,7 +54,7 @@ async fn replay(live: &mut Live) -> Vec<Frame> {
 }
 
 /// All events of a replay.
-async fn replayed(live: &mut Live) -> Vec<Event> {
+pub(super) async fn replayed(live: &mut Live) -> Vec<Event> {
     replay(live).await.into_iter().filter_map(event).collect()
 }
 
@@ -74,6 +74,6 @@ fn sent(event: &Event) -> Option<&proto::Message> {
 }
 
 /// The `seq` of each new message.
-fn seqs(events: &[Event]) -> Vec<u32> {
+pub(super) fn seqs(events: &[Event]) -> Vec<u32> {
     events.iter().filter_map(sent).map(|message| message.seq).collect()
 }

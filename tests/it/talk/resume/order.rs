@@ -208,6 +208,7 @@ fn written(chat: &str, client_message_id: &str, content_hash: [u8; 16]) -> NewMe
         client_message_id: client_message_id.to_owned(),
         content_hash,
         text: "old".to_owned(),
+        attachments: Vec::new(),
         reply_to: None,
         mentions: Vec::new(),
         words: Vec::new(),

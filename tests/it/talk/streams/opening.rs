@@ -73,7 +73,9 @@ async fn a_stream_begins_with_ready_and_what_the_server_allows(world: World) {
             max_group_members: 10_000,
             max_receipt_members: 256,
             max_joined_chats: 32,
-            ..proto::Limits::default()
+            max_attachment_bytes: 25_000_000,
+            max_attachments: 10,
+            edit_window: Some(prost_types::Duration { seconds: 15 * 60, nanos: 0 }),
         };
         assert_eq!(ready.limits, Some(limits));
         assert!(matches!(live.came().await, Came::Frame(Frame::CaughtUp(_))));

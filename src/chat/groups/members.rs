@@ -1,0 +1,112 @@
+//! The members of a chat, page by page: the owner, admins, then the others.
+
+use std::cmp::Reverse;
+
+use crate::chat::Service;
+use crate::chat::access::chat_id;
+use crate::chat::seal::{Purpose, armour, bad_token, unarmour};
+use crate::chat::text;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::model::{ChatId, Member, Role, UserId};
+use crate::proto;
+use crate::wire;
+
+const DEFAULT_PAGE: usize = 100;
+const MAX_PAGE: usize = 200;
+
+/// A page of members.
+#[derive(Debug, Default)]
+pub struct MembersPage {
+    /// In their order.
+    pub members: Vec<proto::Member>,
+    /// Empty: this was the last page.
+    pub next_page_token: String,
+}
+
+/// Where a member stands in the list.
+type Place = (Reverse<Role>, Timestamp, UserId);
+
+fn place(member: &Member) -> Place {
+    (Reverse(member.role), member.joined_at, member.user.clone())
+}
+
+impl Service {
+    /// One page of a chat's members; of those whose name or id contains `query`, if it is set.
+    pub async fn list_members(
+        &self,
+        user: &UserId,
+        chat: &str,
+        page_size: u32,
+        page_token: &str,
+        query: &str,
+    ) -> Result<MembersPage> {
+        let chat = self.admitted(user, chat_id(chat)?).await?.chat;
+        let query = text::query(query)?;
+        let after = self.after_member(user, chat.id, page_token, &query)?;
+        let size = match usize::try_from(page_size).unwrap_or(MAX_PAGE) {
+            0 => DEFAULT_PAGE,
+            size => size.min(MAX_PAGE),
+        };
+        let mut members = self.store.members(chat.id).await?;
+        members.retain(|member| after.as_ref().is_none_or(|after| place(member) > *after));
+        members.sort_by_cached_key(place);
+        if query.is_empty() {
+            // One more tells whether there are more.
+            members.truncate(size + 1);
+        }
+        let ids: Vec<UserId> = members.iter().map(|member| member.user.clone()).collect();
+        let users = self.users_by_id(&ids).await?;
+        let fits = |member: &Member| {
+            let name = users.get(&member.user).map_or("", |user| user.display_name.as_str());
+            text::fold(name).contains(&query) || text::fold(member.user.as_str()).contains(&query)
+        };
+        members.retain(fits);
+        let more = members.len() > size;
+        members.truncate(size);
+        let last = members.last().filter(|_| more);
+        let next_page_token = last.map(|last| self.member_token(user, chat.id, last, &query));
+        let shown = members.iter().map(|member| {
+            let known = users.get(&member.user);
+            if member.user == *user {
+                wire::member_with_receipts(member, known)
+            } else {
+                wire::member(member, known)
+            }
+        });
+        let members = shown.collect();
+        Ok(MembersPage { members, next_page_token: next_page_token.unwrap_or_default() })
+    }
+
+    fn member_token(&self, user: &UserId, chat: ChatId, last: &Member, query: &str) -> String {
+        let mut body = vec![last.role as u8];
+        body.extend(last.joined_at.0.to_be_bytes());
+        body.extend(last.user.as_str().as_bytes());
+        armour(&self.sealer.seal(user, Purpose::Members(chat, query), &body))
+    }
+
+    fn after_member(
+        &self,
+        user: &UserId,
+        chat: ChatId,
+        token: &str,
+        query: &str,
+    ) -> Result<Option<Place>> {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let token = unarmour(token).ok_or_else(bad_token)?;
+        let purpose = Purpose::Members(chat, query);
+        let body = self.sealer.open(user, purpose, &token).ok_or_else(bad_token)?;
+        decode(body).map(Some).ok_or_else(bad_token)
+    }
+}
+
+fn decode(body: &[u8]) -> Option<Place> {
+    let (role, rest) = body.split_first()?;
+    let role =
+        [Role::Member, Role::Admin, Role::Owner].into_iter().find(|it| *it as u8 == *role)?;
+    let (at, user) = rest.split_first_chunk::<8>()?;
+    let user = UserId::parse(std::str::from_utf8(user).ok()?)?;
+    Some((Reverse(role), Timestamp(i64::from_be_bytes(*at)), user))
+}
