@@ -47,6 +47,9 @@ macro_rules! labels {
         impl $name {
             const NAMES: &'static [&'static str] = &[$($text),*];
 
+            /// All there are, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$value),*];
+
             /// As it is told.
             pub fn name(self) -> &'static str {
                 Self::NAMES[self as usize]
@@ -140,6 +143,15 @@ labels! {
         SendSystemMessage = "SendSystemMessage",
         RevokeSessions = "RevokeSessions",
         GetStats = "GetStats",
+        RegisterDevice = "RegisterDevice",
+        UnregisterDevice = "UnregisterDevice",
+        ListDevices = "ListDevices",
+        GetPreferences = "GetPreferences",
+        UpdatePreferences = "UpdatePreferences",
+        SetChatNotifications = "SetChatNotifications",
+        ListNotifications = "ListNotifications",
+        MarkNotificationsRead = "MarkNotificationsRead",
+        ExplainDelivery = "ExplainDelivery",
         Unknown = "unknown",
     }
 
@@ -295,56 +307,8 @@ impl Method {
     pub fn of_path(path: &str) -> Self {
         let call = path.strip_prefix("/adda.v1.").and_then(|rest| rest.split_once('/'));
         let Some((_, name)) = call else { return Self::Unknown };
-        Self::ALL.into_iter().find(|method| method.name() == name).unwrap_or(Self::Unknown)
+        Self::ALL.iter().copied().find(|method| method.name() == name).unwrap_or(Self::Unknown)
     }
-
-    const ALL: [Method; Self::COUNT] = [
-        Method::Connect,
-        Method::Subscribe,
-        Method::SendMessage,
-        Method::AckDelivered,
-        Method::AckRead,
-        Method::MarkMessageRead,
-        Method::MarkChatRead,
-        Method::SetTyping,
-        Method::JoinChat,
-        Method::LeaveChat,
-        Method::Heartbeat,
-        Method::CreateChat,
-        Method::GetChat,
-        Method::ListChats,
-        Method::ListMessages,
-        Method::EditMessage,
-        Method::DeleteMessage,
-        Method::AddReaction,
-        Method::RemoveReaction,
-        Method::SearchMessages,
-        Method::ListMembers,
-        Method::UpdateChat,
-        Method::AddMembers,
-        Method::RemoveMember,
-        Method::SetMemberRole,
-        Method::LeaveGroup,
-        Method::DeleteChat,
-        Method::SetChatSettings,
-        Method::GetUsers,
-        Method::GetPresence,
-        Method::BlockUser,
-        Method::UnblockUser,
-        Method::ListBlockedUsers,
-        Method::GetPrivacy,
-        Method::UpdatePrivacy,
-        Method::UploadAttachment,
-        Method::CreateUpload,
-        Method::GetAttachment,
-        Method::UpsertUsers,
-        Method::DeleteUser,
-        Method::ExportUser,
-        Method::SendSystemMessage,
-        Method::RevokeSessions,
-        Method::GetStats,
-        Method::Unknown,
-    ];
 }
 
 #[cfg(test)]
@@ -359,6 +323,7 @@ mod tests {
             include_str!("../../proto/adda/v1/admin_service.proto"),
             include_str!("../../proto/adda/v1/attachment_service.proto"),
             include_str!("../../proto/adda/v1/chat_service.proto"),
+            include_str!("../../proto/adda/v1/notification_service.proto"),
             include_str!("../../proto/adda/v1/user_service.proto"),
         ] {
             let service = proto.split_once("\nservice ").unwrap().1.split_once(' ').unwrap().0;

@@ -1,0 +1,74 @@
+//! `NotificationService`: reads the caller, takes the request apart, makes one call, puts the
+//! answer together.
+
+use tonic::Request;
+
+use super::door::{Answer, Door, call, not_yet};
+use super::generated::notification_service_server::NotificationService;
+use crate::proto;
+
+#[tonic::async_trait]
+impl NotificationService for Door {
+    async fn register_device(
+        &self,
+        request: Request<proto::RegisterDeviceRequest>,
+    ) -> Answer<proto::RegisterDeviceResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn unregister_device(
+        &self,
+        request: Request<proto::UnregisterDeviceRequest>,
+    ) -> Answer<proto::UnregisterDeviceResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn list_devices(
+        &self,
+        request: Request<proto::ListDevicesRequest>,
+    ) -> Answer<proto::ListDevicesResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn get_preferences(
+        &self,
+        request: Request<proto::GetPreferencesRequest>,
+    ) -> Answer<proto::GetPreferencesResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn update_preferences(
+        &self,
+        request: Request<proto::UpdatePreferencesRequest>,
+    ) -> Answer<proto::UpdatePreferencesResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn set_chat_notifications(
+        &self,
+        request: Request<proto::SetChatNotificationsRequest>,
+    ) -> Answer<proto::SetChatNotificationsResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn list_notifications(
+        &self,
+        request: Request<proto::ListNotificationsRequest>,
+    ) -> Answer<proto::ListNotificationsResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn mark_notifications_read(
+        &self,
+        request: Request<proto::MarkNotificationsReadRequest>,
+    ) -> Answer<proto::MarkNotificationsReadResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+
+    async fn explain_delivery(
+        &self,
+        request: Request<proto::ExplainDeliveryRequest>,
+    ) -> Answer<proto::ExplainDeliveryResponse> {
+        call!(self, request, |_caller, _body| not_yet()?)
+    }
+}
