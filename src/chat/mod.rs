@@ -18,6 +18,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::files::Depot;
 use crate::model::UserId;
+use crate::push::Push;
 use crate::store::{self, Store};
 use crate::vital::Vital;
 use crate::webhook::Webhooks;
@@ -45,6 +46,7 @@ pub mod position;
 pub mod presence;
 pub mod privacy;
 pub mod profile;
+pub mod push;
 pub mod rate;
 pub mod react;
 pub mod receipts;
@@ -86,6 +88,8 @@ pub struct Settings {
     pub attachments: Option<Depot>,
     /// Bytes of one attachment.
     pub max_attachment_bytes: u32,
+    /// The way to devices that are away.
+    pub push: Push,
 }
 
 /// The rules, and what they need.
@@ -95,6 +99,7 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     webhooks: Webhooks,
+    pushes: push::Pushes,
     pub(crate) sealer: seal::Sealer,
     pub(crate) rosters: roster::Rosters,
     pub(crate) hub: hub::Hub,
@@ -139,6 +144,7 @@ impl Service {
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
         let (untold, found) = groups::Untold::new();
+        let (pushes, to_push) = push::Pushes::new(settings.push.clone());
         let service = Arc::new(Self {
             rosters: roster::Rosters::new(Arc::clone(&store)),
             hub: hub::Hub::default(),
@@ -168,6 +174,7 @@ impl Service {
             clock,
             settings,
             webhooks,
+            pushes,
         });
         let own = || Arc::clone(&service);
         service.keep(vital, "receipts", own().write_receipts(marks));
@@ -178,6 +185,7 @@ impl Service {
         service.keep(vital, "presence", own().keep_presence());
         service.keep(vital, "attachments", own().look_after_files());
         service.keep(vital, "who was signed out", own().read_revocations());
+        service.start_pushes(to_push, vital);
         Ok(service)
     }
 

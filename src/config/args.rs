@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use super::Secret;
 use super::limits::LimitArgs;
 use super::load::LoadArgs;
+use super::push::PushArgs;
 use super::webhook::WebhookArgs;
 
 /// A messaging service that a product embeds: chats, ticks, unread counts and presence over
@@ -165,6 +166,10 @@ pub struct ServeArgs {
     /// Who is told what happened.
     #[command(flatten)]
     pub webhooks: WebhookArgs,
+
+    /// How pushes go out.
+    #[command(flatten)]
+    pub pushes: PushArgs,
 }
 
 /// Whose tokens are taken: at least one kind of key, but for development.

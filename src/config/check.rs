@@ -84,6 +84,7 @@ impl Config {
             rates: Rates::of(args),
             proxies: args.limits.trusted_proxy.clone(),
             webhooks: args.webhooks.check()?,
+            push: args.pushes.check()?,
             search: args.search == Switch::On,
             connections: connections(args)?,
             warnings,

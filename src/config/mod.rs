@@ -14,6 +14,7 @@ mod check;
 pub mod limits;
 pub mod load;
 mod operator;
+pub mod push;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -71,6 +72,8 @@ pub struct Config {
     pub proxies: Vec<ipnet::IpNet>,
     /// Where to tell what happened.
     pub webhooks: Option<crate::webhook::Options>,
+    /// How pushes go out.
+    pub push: crate::push::Options,
     /// How many connections there may be.
     pub connections: Connections,
     /// What is right but worth a word in the log.

@@ -239,6 +239,18 @@ labels! {
         SettleFile = "settle_file",
         MakeDue = "make_due",
         ForgetFile = "forget_file",
+        RegisterDevice = "register_device",
+        UnregisterDevice = "unregister_device",
+        ForgetDevices = "forget_devices",
+        DevicesOf = "devices_of",
+        FailDevice = "fail_device",
+        RaiseAcked = "raise_acked",
+        Standings = "standings",
+        ClaimPushes = "claim_pushes",
+        SettlePushes = "settle_pushes",
+        ClearPushes = "clear_pushes",
+        NoteTrail = "note_trail",
+        Trail = "trail",
     }
 
     /// What the store answered. `refused` is a good answer, too: by the rules, no.
@@ -276,6 +288,29 @@ labels! {
         GivenUp = "given_up",
         Dropped = "dropped",
     }
+
+    /// What came of a push.
+    Pushed("outcome") {
+        Taken = "taken",
+        Gone = "token_gone",
+        Refused = "refused",
+        Later = "tried_later",
+        GivenUp = "given_up",
+        Cleared = "cleared",
+    }
+
+    /// What kept a push that was due from going out.
+    Kept("rule") {
+        Off = "off",
+        Muted = "muted",
+        Level = "level",
+        Blocked = "blocked",
+        QuietHours = "quiet_hours",
+        Old = "old",
+    }
+
+    /// When it is looked for who is to be pushed.
+    Look("look") { AtOnce = "at_once", First = "first", Second = "second", Again = "again" }
 
     /// By what a loss on the bus was noticed.
     Gap("cause") {

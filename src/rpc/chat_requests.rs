@@ -17,7 +17,7 @@ pub(super) fn acknowledgement(
     seqs: Vec<proto::SeqRange>,
     read: bool,
 ) -> Acknowledgement {
-    Acknowledgement { chat_id, seqs, read, session: None, urgent: true }
+    Acknowledgement { chat_id, seqs, read, session: None, device: None, urgent: true }
 }
 
 pub(super) fn anchor(

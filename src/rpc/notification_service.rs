@@ -5,6 +5,8 @@ use tonic::Request;
 
 use super::door::{Answer, Door, call, not_yet};
 use super::generated::notification_service_server::NotificationService;
+use crate::chat::push::DeviceDraft;
+use crate::model::Platform;
 use crate::proto;
 
 #[tonic::async_trait]
@@ -13,21 +15,31 @@ impl NotificationService for Door {
         &self,
         request: Request<proto::RegisterDeviceRequest>,
     ) -> Answer<proto::RegisterDeviceResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let draft = device_draft(body);
+            let device = self.service.register_device(&caller.user, draft).await?;
+            proto::RegisterDeviceResponse { device: Some(device) }
+        })
     }
 
     async fn unregister_device(
         &self,
         request: Request<proto::UnregisterDeviceRequest>,
     ) -> Answer<proto::UnregisterDeviceResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            self.service.unregister_device(&caller.user, &body.device_id).await?;
+            proto::UnregisterDeviceResponse {}
+        })
     }
 
     async fn list_devices(
         &self,
         request: Request<proto::ListDevicesRequest>,
     ) -> Answer<proto::ListDevicesResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, _body| {
+            let devices = self.service.list_devices(&caller.user).await?;
+            proto::ListDevicesResponse { devices }
+        })
     }
 
     async fn get_preferences(
@@ -71,4 +83,10 @@ impl NotificationService for Door {
     ) -> Answer<proto::ExplainDeliveryResponse> {
         call!(self, request, |_caller, _body| not_yet()?)
     }
+}
+
+fn device_draft(body: proto::RegisterDeviceRequest) -> DeviceDraft {
+    let platform = Platform::from_number(body.platform);
+    let proto::RegisterDeviceRequest { device_id, push_token, locale, app_version, .. } = body;
+    DeviceDraft { device_id, push_token, platform, locale, app_version }
 }

@@ -16,6 +16,7 @@ use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, U
 use crate::trace;
 
 mod content;
+mod devices;
 mod files;
 mod groups;
 mod jobs;

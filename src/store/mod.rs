@@ -14,6 +14,7 @@ use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, U
 use crate::vital::Vital;
 
 mod content;
+mod devices;
 mod files;
 mod groups;
 mod jobs;
@@ -26,6 +27,7 @@ pub mod sqlite;
 mod values;
 
 pub use content::Content;
+pub use devices::{Claimed, Device, Devices, NewDevice, Spot, Standing, TRAIL_KEPT, Trace};
 pub use files::Files;
 pub use groups::{GroupChange, GroupChanged, Groups, SettingsWish};
 pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
@@ -43,7 +45,7 @@ pub const COUNT_CAP: u32 = 1000;
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
 pub trait Store:
-    Content + Files + Groups + Jobs + People + Services + Send + Sync + 'static
+    Content + Devices + Files + Groups + Jobs + People + Services + Send + Sync + 'static
 {
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;

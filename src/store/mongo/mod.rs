@@ -18,6 +18,7 @@
 mod changes;
 mod chats;
 mod content;
+mod devices;
 mod docs;
 mod failure;
 mod files;

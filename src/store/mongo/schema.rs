@@ -12,7 +12,7 @@ use mongodb::options::{
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
-use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError};
+use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError, TRAIL_KEPT};
 use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
@@ -59,6 +59,12 @@ pub(super) struct Db {
     pub(super) jobs: Collection<Document>,
     /// By name.
     pub(super) turns: Collection<Document>,
+    /// Unique (`user_id`, `device_id`), and by token.
+    pub(super) devices: Collection<Document>,
+    /// Unique (`chat_id`, `user_id`, `device_id`).
+    pub(super) standings: Collection<Document>,
+    /// What became of pushes.
+    pub(super) trail: Collection<Document>,
 }
 
 impl Db {
@@ -103,6 +109,9 @@ impl Db {
             revocations: database.collection("revocations"),
             jobs: database.collection("jobs"),
             turns: database.collection("turns"),
+            devices: database.collection("devices"),
+            standings: database.collection("standings"),
+            trail: database.collection("trail"),
             database,
             client,
         };
@@ -132,7 +141,7 @@ impl Db {
             index(doc! { "user_id": 1, "at": 1 }, IndexOptions::default()),
         ];
         let members = [
-            index(doc! { "chat_id": 1, "user_id": 1 }, unique),
+            index(doc! { "chat_id": 1, "user_id": 1 }, unique.clone()),
             index(doc! { "user_id": 1, "left_at": 1, "chat_id": 1 }, IndexOptions::default()),
         ];
         let messages = self.messages.create_indexes(messages).await;
@@ -161,6 +170,31 @@ impl Db {
             index(doc! { "done_at": 1 }, remembered),
         ];
         self.jobs.create_indexes(jobs).await.map_err(|error| failure(&error))?;
+        self.make_device_indexes(&unique).await
+    }
+
+    async fn make_device_indexes(&self, unique: &IndexOptions) -> Result<()> {
+        let mut of_tokens = unique.clone();
+        of_tokens.partial_filter_expression = Some(doc! { "token": { "$exists": true } });
+        let devices = [
+            index(doc! { "user_id": 1, "device_id": 1 }, unique.clone()),
+            index(doc! { "token": 1 }, of_tokens),
+        ];
+        let standings = [
+            index(doc! { "chat_id": 1, "user_id": 1, "device_id": 1 }, unique.clone()),
+            index(doc! { "user_id": 1, "device_id": 1 }, IndexOptions::default()),
+        ];
+        let kept = IndexOptions::builder().expire_after(TRAIL_KEPT).build();
+        let trail = [
+            index(doc! { "message_id": 1, "user_id": 1, "at": 1 }, IndexOptions::default()),
+            index(doc! { "at": 1 }, kept),
+        ];
+        let made = async {
+            self.devices.create_indexes(devices).await?;
+            self.standings.create_indexes(standings).await?;
+            self.trail.create_indexes(trail).await
+        };
+        made.await.map_err(|error| failure(&error))?;
         Ok(())
     }
 

@@ -28,6 +28,7 @@ use crate::vital::Vital;
 
 mod chats;
 mod content;
+mod devices;
 mod failure;
 mod files;
 mod groups;

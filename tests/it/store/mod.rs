@@ -11,6 +11,7 @@ mod backends;
 mod changes;
 mod chats;
 mod content;
+mod devices;
 mod files;
 mod groups;
 mod history;

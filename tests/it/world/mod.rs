@@ -124,9 +124,13 @@ pub(crate) fn config(store: &str, bus: &str, more: &[&str]) -> Config {
     // Tests write faster than people.
     let limited = more.iter().any(|flag| ["--max-messages", "--rate-limits"].contains(flag));
     let limits: &[&str] = if limited { &[] } else { &["--rate-limits", "off"] };
+    // Looking for whom to push costs the store something, and most tests are of something else.
+    let pushed = more.iter().any(|flag| flag.starts_with("--push") || flag.starts_with("--fcm"));
+    let pushes: &[&str] = if pushed { &[] } else { &["--push", "off"] };
     let line = line
         .into_iter()
         .chain(limits.iter().copied())
+        .chain(pushes.iter().copied())
         .chain(["--store", store, "--bus", bus])
         .chain(more.iter().copied());
     let Command::Serve(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };
