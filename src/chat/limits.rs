@@ -250,3 +250,8 @@ pub const PUSH_JOB_LEASE: Duration = Duration::from_secs(60);
 pub const ACKED_QUEUE: usize = 65_536;
 /// Of these so many devices and chats are written together.
 pub const ACKED_BATCH: usize = 1_000;
+/// Chats in which something was read, and whose pushes are to be cleared; of more they stay on the
+/// screen until the app is opened.
+pub const CLEAR_QUEUE: usize = 16_384;
+/// Of these so many are looked at together.
+pub const CLEAR_BATCH: usize = 500;

@@ -126,6 +126,11 @@ impl Push {
         Ok(Self { provider: Arc::new(provider), after: options.after, hold: options.hold })
     }
 
+    /// There are no pushes.
+    pub fn off() -> Self {
+        Self { provider: Arc::new(Provider::Off), after: Duration::MAX, hold: Duration::MAX }
+    }
+
     /// Whether there are pushes at all.
     pub fn is_on(&self) -> bool {
         !matches!(*self.provider, Provider::Off)

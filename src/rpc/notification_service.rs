@@ -3,9 +3,9 @@
 
 use tonic::Request;
 
-use super::door::{Answer, Door, call, not_yet};
+use super::door::{Answer, Door, call, is_service, not_yet, user_id};
 use super::generated::notification_service_server::NotificationService;
-use crate::chat::push::DeviceDraft;
+use crate::chat::push::{DeviceDraft, Way};
 use crate::model::Platform;
 use crate::proto;
 
@@ -81,7 +81,13 @@ impl NotificationService for Door {
         &self,
         request: Request<proto::ExplainDeliveryRequest>,
     ) -> Answer<proto::ExplainDeliveryResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let user = user_id("user_id", &body.user_id)?;
+            let way = Way { chat_id: body.chat_id, message_id: body.message_id, user };
+            let service = is_service(&caller);
+            let steps = self.service.explain_delivery(&caller.user, service, &way).await?;
+            proto::ExplainDeliveryResponse { steps }
+        })
     }
 }
 

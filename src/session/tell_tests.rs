@@ -18,6 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Cli, Command, Config};
 use crate::error::Error;
 use crate::model::{DeviceId, SessionId, UserId};
+use crate::push::Push;
 use crate::trace::{Trace, TraceId};
 use crate::vital::Vital;
 use crate::webhook::Webhooks;
@@ -56,6 +57,7 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
         presence_grace: LONG,
         attachments: None,
         max_attachment_bytes: 0,
+        push: Push::off(),
     };
     let service =
         Service::start(store, bus, Arc::clone(&clock), (settings, Webhooks::off()), &vital)

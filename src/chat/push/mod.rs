@@ -16,7 +16,9 @@
 //! | `pass` | the log, 5 s and 60 s late |
 //! | `jobs` | what must be tried later |
 //! | `reached` | what devices have acknowledged |
+//! | `clear` | what was read elsewhere goes off the screen |
 //! | `devices` | the calls about devices |
+//! | `explain` | why it rang, or did not |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,15 +27,17 @@ use moka::sync::Cache;
 use tokio::sync::mpsc;
 
 use super::Service;
-use super::limits::{ACKED_QUEUE, PUSH_QUEUE};
+use super::limits::{ACKED_QUEUE, CLEAR_QUEUE, PUSH_QUEUE};
 use crate::metrics;
 use crate::model::{DeviceId, Message, UserId};
 use crate::push::Push;
 use crate::store::Spot;
 use crate::vital::Vital;
 
+mod clear;
 mod devices;
 mod due;
+mod explain;
 mod jobs;
 mod now;
 mod pass;
@@ -41,6 +45,7 @@ mod reached;
 mod ring;
 
 pub use devices::DeviceDraft;
+pub use explain::Way;
 
 /// Which devices of a user are registered is remembered for so long, so that acknowledgements of
 /// those that are not cost nothing.
@@ -77,6 +82,7 @@ pub struct Pushes {
     push: Push,
     fresh: mpsc::Sender<Arc<Message>>,
     reached: mpsc::Sender<reached::Reached>,
+    read: mpsc::Sender<clear::Read>,
     registered: Cache<UserId, Arc<[DeviceId]>>,
     bursts: now::Bursts,
 }
@@ -85,6 +91,7 @@ pub struct Pushes {
 pub struct Queues {
     fresh: mpsc::Receiver<Arc<Message>>,
     reached: mpsc::Receiver<reached::Reached>,
+    read: mpsc::Receiver<clear::Read>,
 }
 
 impl Pushes {
@@ -92,11 +99,12 @@ impl Pushes {
     pub fn new(push: Push) -> (Self, Queues) {
         let (fresh, stored) = mpsc::channel(PUSH_QUEUE);
         let (reached, acked) = mpsc::channel(ACKED_QUEUE);
+        let (read, seen) = mpsc::channel(CLEAR_QUEUE);
         let registered =
             Cache::builder().max_capacity(REGISTERED).time_to_live(REGISTERED_AGE).build();
         let bursts = now::Bursts::default();
-        let this = Self { push, fresh, reached, registered, bursts };
-        (this, Queues { fresh: stored, reached: acked })
+        let this = Self { push, fresh, reached, read, registered, bursts };
+        (this, Queues { fresh: stored, reached: acked, read: seen })
     }
 }
 
@@ -109,6 +117,7 @@ impl Service {
         let own = || Arc::clone(self);
         self.keep(vital, "pushes at once", own().push_at_once(queues.fresh));
         self.keep(vital, "what devices have", own().write_reached(queues.reached));
+        self.keep(vital, "what was read", own().clear_read(queues.read));
         self.keep(vital, "pushes, first look", own().look_again(Look::First));
         self.keep(vital, "pushes, second look", own().look_again(Look::Second));
         self.keep(vital, "pushes put off", own().do_push_jobs());

@@ -93,7 +93,7 @@ impl Service {
     }
 
     /// The registered devices of these users, as known a moment ago.
-    async fn registered(
+    pub(super) async fn registered(
         &self,
         users: &HashSet<&UserId>,
     ) -> store::Result<HashMap<UserId, Arc<[DeviceId]>>> {

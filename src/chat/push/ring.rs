@@ -16,7 +16,7 @@ use crate::model::{ChatId, User, UserId};
 use crate::proto::DeliveryStepKind;
 use crate::push::words::{News, words};
 use crate::push::{Note, NoteKind, Sent};
-use crate::store::{Claimed, Spot, Trace};
+use crate::store::{Claimed, Device, Spot, Trace};
 
 /// Pushes that are settled together, if as many have come back.
 const SETTLED_AT_ONCE: usize = 256;
@@ -93,7 +93,7 @@ impl Service {
                 Sent::Taken => {
                     metrics::push_age_seconds().took(age(&due.message, self.clock.now()));
                 }
-                Sent::Gone(why) => self.drop_token(&due, &why).await,
+                Sent::Gone(why) => self.drop_token(&due.device, &why).await,
                 Sent::Refused(why) => {
                     let (user, device) = (&due.device.user, &due.device.id);
                     tracing::error!(%user, %device, why, "the push service refuses a push");
@@ -119,10 +119,10 @@ impl Service {
         }
     }
 
-    async fn drop_token(&self, due: &Due, why: &str) {
-        let (user, device) = (&due.device.user, &due.device.id);
+    pub(super) async fn drop_token(&self, of: &Device, why: &str) {
+        let (user, device) = (&of.user, &of.id);
         tracing::info!(%user, %device, why, "the push service knows a token no more");
-        let Some(token) = &due.device.token else { return };
+        let Some(token) = &of.token else { return };
         // If it cannot be noted now, the next push tells it again.
         if let Err(error) = self.store.fail_device(user, device, token, why).await {
             tracing::warn!(%error, "cannot note that a token is gone");

@@ -133,6 +133,9 @@ impl Service {
         let left = written.await.unwrap_or_else(|_| {
             Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"))
         })?;
+        if ack.read {
+            self.pushes.read(chat, user, ack.device.as_ref().map(|(device, _)| device));
+        }
         // It may have been written together with one that was read.
         Ok(left.filter(|_| ack.read))
     }
