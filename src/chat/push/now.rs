@@ -91,8 +91,8 @@ impl Service {
         }
         for Undone { due, why } in self.ring(found.due).await? {
             match why {
-                Why::Claimed(after) if after <= PUSH_APART => self.wait(&due, after),
-                Why::Claimed(_) => {}
+                // A claim is mostly over long before its lease.
+                Why::Claimed(after) => self.wait(&due, after.min(PUSH_APART)),
                 Why::Later(_) => self.put_off(&due, why).await?,
             }
         }
