@@ -112,7 +112,7 @@ impl std::fmt::Debug for Push {
 enum Provider {
     Off,
     Log,
-    Fcm(fcm::Fcm),
+    Fcm(Box<fcm::Fcm>),
 }
 
 impl Push {
@@ -121,7 +121,9 @@ impl Push {
         let provider = match options.provider {
             ProviderOptions::Off => Provider::Off,
             ProviderOptions::Log => Provider::Log,
-            ProviderOptions::Fcm(options) => Provider::Fcm(fcm::Fcm::new(options, clock)?),
+            ProviderOptions::Fcm(options) => {
+                Provider::Fcm(Box::new(fcm::Fcm::new(options, clock)?))
+            }
         };
         Ok(Self { provider: Arc::new(provider), after: options.after, hold: options.hold })
     }

@@ -21,6 +21,7 @@ mod jobs;
 pub mod limit;
 mod measured;
 pub mod mongo;
+mod owned;
 mod people;
 mod services;
 pub mod sqlite;
@@ -29,9 +30,10 @@ mod values;
 pub use content::Content;
 pub use devices::{Claimed, Device, Devices, NewDevice, Spot, Standing, TRAIL_KEPT, Trace};
 pub use files::Files;
-pub use groups::{GroupChange, GroupChanged, Groups, SettingsWish};
+pub use groups::{GroupChange, GroupChanged, Groups, MemberPlace, SettingsPut, SettingsWish};
 pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
+pub use owned::Owned;
 pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
 pub use services::{Counts, REVOCATIONS_KEPT, Revocation, Services};
 pub use values::*;
@@ -45,7 +47,7 @@ pub const COUNT_CAP: u32 = 1000;
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
 pub trait Store:
-    Content + Devices + Files + Groups + Jobs + People + Services + Send + Sync + 'static
+    Content + Devices + Files + Groups + Jobs + Owned + People + Services + Send + Sync + 'static
 {
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;

@@ -20,4 +20,5 @@ mod push;
 mod service;
 mod store;
 mod talk;
+mod walls;
 mod world;

@@ -51,6 +51,13 @@ impl Service {
         Ok(())
     }
 
+    /// None of the user's devices is registered any more.
+    pub(in crate::chat) async fn forget_devices(&self, user: &UserId) -> Result<()> {
+        self.store.forget_devices(user).await?;
+        self.pushes.registered.invalidate(user);
+        Ok(())
+    }
+
     /// The user's devices, the one registered last first.
     pub async fn list_devices(&self, user: &UserId) -> Result<Vec<proto::Device>> {
         let mut devices = self.store.devices_of(std::slice::from_ref(user)).await?;

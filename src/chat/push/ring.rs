@@ -156,11 +156,11 @@ fn note(due: &Due, unread: &Unread, names: &HashMap<UserId, User>) -> Note {
     let counts = unread.get(&device.user);
     let count = counts.and_then(|counts| counts.get(&message.chat)).copied().unwrap_or(1);
     // Who has not been met yet is shown by id.
-    let named = |sender| names.get(sender).map(|user| user.display_name.as_str());
+    let shown = |sender| names.get(sender).map(|user| user.display_name.as_str());
     let sender = message
         .sender
         .as_ref()
-        .map(|sender| named(sender).filter(|name| !name.is_empty()).unwrap_or(sender.as_str()));
+        .map(|sender| shown(sender).filter(|name| !name.is_empty()).unwrap_or(sender.as_str()));
     let news = News {
         sender,
         group: due.group.as_deref(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
-use crate::chat::attachments::Links;
 use crate::chat::block::block_updated;
 use crate::chat::delete::{deleted_event, hidden_event};
 use crate::chat::feed::frame_of;

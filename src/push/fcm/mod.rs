@@ -136,8 +136,8 @@ struct Detail {
 /// What an answer that is no success means. Of an invalid argument it is the kind of detail that
 /// says whether the token is meant (FcmError alone) or what we sent (BadRequest).
 fn judge(status: StatusCode, error: &Status, after: Option<Duration>) -> Answer {
-    let of_fcm = error.details.iter().map(|detail| detail.error_code.as_str());
-    let code = of_fcm.filter(|code| !code.is_empty()).last().unwrap_or(&error.status);
+    let codes = error.details.iter().map(|detail| detail.error_code.as_str());
+    let code = codes.rev().find(|code| !code.is_empty()).unwrap_or(&error.status);
     let ours = error.details.iter().any(|detail| detail.kind.ends_with("google.rpc.BadRequest"));
     let of_fcm = error.details.iter().any(|detail| detail.kind.ends_with("FcmError"));
     Answer::Sent(match (status, code) {
@@ -168,9 +168,9 @@ mod tests {
 
     use super::*;
 
-    fn judged(status: u16, error: serde_json::Value) -> Option<Sent> {
-        let failure: Failure = serde_json::from_value(json!({ "error": error })).unwrap();
-        match judge(StatusCode::from_u16(status).unwrap(), &failure.error, None) {
+    fn judged(status: u16, error: impl Into<serde_json::Value>) -> Option<Sent> {
+        let error = Status::deserialize(error.into()).unwrap();
+        match judge(StatusCode::from_u16(status).unwrap(), &error, None) {
             Answer::Sent(sent) => Some(sent),
             Answer::Unauthorized => None,
         }

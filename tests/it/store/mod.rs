@@ -16,6 +16,8 @@ mod files;
 mod groups;
 mod history;
 mod jobs;
+mod listed;
+mod owned;
 mod people;
 mod receipts;
 mod search;

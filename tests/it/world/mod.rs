@@ -125,8 +125,8 @@ pub(crate) fn config(store: &str, bus: &str, more: &[&str]) -> Config {
     let limited = more.iter().any(|flag| ["--max-messages", "--rate-limits"].contains(flag));
     let limits: &[&str] = if limited { &[] } else { &["--rate-limits", "off"] };
     // Looking for whom to push costs the store something, and most tests are of something else.
-    let pushed = more.iter().any(|flag| flag.starts_with("--push") || flag.starts_with("--fcm"));
-    let pushes: &[&str] = if pushed { &[] } else { &["--push", "off"] };
+    let told = more.iter().any(|flag| flag.starts_with("--push") || flag.starts_with("--fcm"));
+    let pushes: &[&str] = if told { &[] } else { &["--push", "off"] };
     let line = line
         .into_iter()
         .chain(limits.iter().copied())
