@@ -40,6 +40,7 @@ impl Service {
             pinned: draft.pinned,
             archived: draft.archived,
             muted_until: draft.muted_until.map(|until| Some(until).filter(|until| *until > now)),
+            level: None,
         };
         let put = self.store.put_settings(chat, user, wish).await?;
         let (settings, changed) = put.ok_or_else(Error::chat_not_found)?;

@@ -266,7 +266,7 @@ impl Db {
             0 => place.insert("settings_revision", doc! { "$in": [0_i64, null] }),
             revision => place.insert("settings_revision", i64::from(revision)),
         };
-        let mut set = doc! { "archived": new.archived };
+        let mut set = doc! { "archived": new.archived, "level": new.level.number() };
         let mut dates = doc! { "settings_at": true };
         let mut unset = Document::new();
         match (seen.pinned_at, new.pinned_at) {
@@ -277,6 +277,10 @@ impl Db {
         match new.muted_until {
             None => unset.insert("muted_until", ""),
             Some(until) => set.insert("muted_until", date(until)),
+        };
+        match new.level_until {
+            None => unset.insert("level_until", ""),
+            Some(until) => set.insert("level_until", date(until)),
         };
         let mut update = doc! {
             "$set": set,
@@ -339,7 +343,7 @@ fn comes(chat: ChatId, user: &UserId, newest: Seq) -> Document {
         "settings_at": { "$cond": [changed_before, "$$NOW", "$$REMOVE"] },
         "left_revision": 0_i64,
     };
-    let gone = ["left_at", "pinned_at", "muted_until"];
+    let gone = ["left_at", "pinned_at", "muted_until", "level", "level_until"];
     doc! {
         "q": { "chat_id": uuid(chat.0), "user_id": user.as_str(), "left_at": { "$ne": null } },
         "u": [{ "$set": place }, { "$unset": gone.to_vec() }],
