@@ -19,6 +19,7 @@ mod content;
 mod files;
 mod groups;
 mod jobs;
+mod notices;
 mod people;
 mod services;
 

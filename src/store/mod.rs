@@ -20,6 +20,7 @@ mod jobs;
 pub mod limit;
 mod measured;
 pub mod mongo;
+mod notices;
 mod people;
 mod services;
 pub mod sqlite;
@@ -30,6 +31,7 @@ pub use files::Files;
 pub use groups::{GroupChange, GroupChanged, Groups, SettingsWish};
 pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
+pub use notices::{NoticeChoice, NoticeQuery, Notices, NoticesKept};
 pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
 pub use services::{Counts, REVOCATIONS_KEPT, Revocation, Services};
 pub use values::*;
@@ -43,7 +45,7 @@ pub const COUNT_CAP: u32 = 1000;
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
 pub trait Store:
-    Content + Files + Groups + Jobs + People + Services + Send + Sync + 'static
+    Content + Files + Groups + Jobs + Notices + People + Services + Send + Sync + 'static
 {
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;

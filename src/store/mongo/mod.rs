@@ -28,6 +28,7 @@ mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod people;
 mod queue;
 mod reads;

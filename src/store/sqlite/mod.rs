@@ -34,6 +34,7 @@ mod groups;
 mod jobs;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod people;
 mod queue;
 mod readers;
