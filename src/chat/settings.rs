@@ -6,7 +6,7 @@ use super::access::chat_id;
 use super::limits::MAX_PINNED;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{ChatId, ChatSettings, Member, UserId};
+use crate::model::{ChatId, ChatSettings, Level, Member, UserId};
 use crate::proto;
 use crate::store::SettingsWish;
 use crate::wire;
@@ -48,6 +48,28 @@ impl Service {
             self.tell_own_devices(user, None, settings_event(chat, &settings)).await;
         }
         Ok(wire::settings(&settings))
+    }
+
+    /// Changes of which messages of a chat the caller is told, and tells the caller's devices. A
+    /// time that is over takes it back.
+    pub async fn set_chat_notifications(
+        &self,
+        user: &UserId,
+        chat: &str,
+        level: Level,
+        until: Option<Timestamp>,
+    ) -> Result<()> {
+        let chat = chat_id(chat)?;
+        self.admitted(user, chat).await?;
+        let over = until.is_some_and(|until| until <= self.clock.now());
+        let level = if over || level == Level::All { (Level::All, None) } else { (level, until) };
+        let wish = SettingsWish { level: Some(level), ..SettingsWish::default() };
+        let put = self.store.put_settings(chat, user, wish).await?;
+        let (settings, changed) = put.ok_or_else(Error::chat_not_found)?;
+        if changed {
+            self.tell_own_devices(user, None, settings_event(chat, &settings)).await;
+        }
+        Ok(())
     }
 
     /// Two pins at once may be one too many.

@@ -68,7 +68,11 @@ pub struct ChatSettings {
 impl ChatSettings {
     /// Of which messages the member is told at this time.
     pub fn level_at(&self, now: Timestamp) -> Level {
-        if self.level_until.is_some_and(|until| until <= now) { Level::default() } else { self.level }
+        if self.level_until.is_some_and(|until| until <= now) {
+            Level::default()
+        } else {
+            self.level
+        }
     }
 }
 

@@ -13,11 +13,11 @@ mod seqs;
 pub use attachment::{Attachment, Family};
 pub use chat::{Chat, ChatKind, ChatSettings, Member, Role};
 pub use ids::{AttachmentId, ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
-pub use notice::{Level, Notice, NoticeKind, Preferences, Preview, QuietHours};
 pub use message::{
     MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,
     NoteKind, Reaction, SystemNote,
 };
+pub use notice::{Level, Notice, NoticeKind, Preferences, Preview, QuietHours};
 pub use people::{Privacy, Reserve, User};
 pub use seqs::{MAX_RUNS, Run, SeqSet};
 

@@ -106,7 +106,7 @@ impl NoticeKind {
 
     /// Whether who has read its message has seen it.
     pub fn is_seen_in_chat(self) -> bool {
-        matches!(self, Self::Messages | Self::Mention | Self::Announcement)
+        self != Self::Reaction
     }
 }
 

@@ -44,8 +44,7 @@ pub struct Words {
 
 struct Language(FluentBundle<FluentResource>);
 
-static ENGLISH: LazyLock<Language> =
-    LazyLock::new(|| language("en", include_str!("words/en.ftl")));
+static ENGLISH: LazyLock<Language> = LazyLock::new(|| language("en", include_str!("words/en.ftl")));
 static BENGALI: LazyLock<Language> = LazyLock::new(|| {
     let Language(mut bundle) = language("bn", include_str!("words/bn.ftl"));
     bundle.set_formatter(Some(in_bengali));
@@ -66,15 +65,15 @@ fn language(id: &str, text: &str) -> Language {
 /// Numbers in the digits of Bengali.
 fn in_bengali<M>(value: &FluentValue<'_>, _: &M) -> Option<String> {
     let FluentValue::Number(number) = value else { return None };
-    let digit = |c: char| {
-        c.to_digit(10).and_then(|digit| char::from_u32('০' as u32 + digit)).unwrap_or(c)
-    };
+    let digit =
+        |c: char| c.to_digit(10).and_then(|digit| char::from_u32('০' as u32 + digit)).unwrap_or(c);
     Some(number.as_string().chars().map(digit).collect())
 }
 
 /// The language for a locale as devices name it, such as `bn-BD`.
 fn of_locale(locale: &str) -> &'static Language {
-    match locale.parse::<LanguageIdentifier>().map(|id| id.language.as_str().to_owned()).as_deref() {
+    match locale.parse::<LanguageIdentifier>().map(|id| id.language.as_str().to_owned()).as_deref()
+    {
         Ok("bn") => &BENGALI,
         _ => &ENGLISH,
     }

@@ -10,7 +10,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
@@ -21,6 +21,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("store", &["clock", "metrics", "model", "trace", "vital"]),
     // Beside the rules: they say what happened, it tells others.
     ("webhook", &["clock", "metrics", "model", "store", "vital"]),
+    // Decides and says; whom and when is for the rules.
+    ("push", &["clock", "model"]),
     ("bus", &["clock", "metrics", "model", "vital"]),
     // Bytes, and nothing of whose they are.
     ("files", &[]),
@@ -30,8 +32,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     (
         "chat",
         &[
-            "bus", "clock", "error", "files", "metrics", "model", "proto", "store", "trace",
-            "vital", "webhook", "wire",
+            "bus", "clock", "error", "files", "metrics", "model", "proto", "push", "store",
+            "trace", "vital", "webhook", "wire",
         ],
     ),
     // Its places and its tokens are all it has of the bus and of the door.

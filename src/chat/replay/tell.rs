@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::{Lacks, Missing, PAGE, Pieces};
 use crate::chat::Service;
-use crate::chat::attachments::Links;
 use crate::chat::block::block_updated;
 use crate::chat::delete::{deleted_event, hidden_event};
 use crate::chat::feed::frame_of;
@@ -68,6 +67,11 @@ impl Service {
         }
         for block in &lacks.blocks {
             tell(to, Told::Change(wire::event_frame(block_updated(block)))).await?;
+        }
+        // Oldest first, as they came.
+        for event in self.notice_events(user, &lacks.notices).await.map_err(Some)?.into_iter().rev()
+        {
+            tell(to, Told::Change(wire::event_frame(event))).await?;
         }
         for place in &lacks.left {
             let event = removed_event(place.chat, place.left_revision);

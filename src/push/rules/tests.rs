@@ -95,7 +95,8 @@ prop_compose! {
 fn near_a_change(zone: &str, year: i64, minutes: i64) -> Timestamp {
     let name = if zone.is_empty() { "UTC" } else { zone };
     let from = jiff::Timestamp::from_second((year - 1970) * 31_556_952).unwrap();
-    let change = TimeZone::get(name).unwrap().following(from).next();
+    let zone = TimeZone::get(name).unwrap();
+    let change = zone.following(from).next();
     let change = change.map_or(from, |change| change.timestamp());
     Timestamp((change + minutes.minutes()).as_millisecond())
 }
@@ -199,8 +200,7 @@ fn what_is_set_for_a_time_is_over_then() {
 fn off_is_off_and_silent_is_silent() {
     let off = Preferences { off: true, ..Preferences::default() };
     assert_eq!(plain(&off, Timestamp(0)), Verdict::Never { rule: Rule::Off });
-    let silent =
-        Preferences { silent: true, preview: Preview::Sender, ..Preferences::default() };
+    let silent = Preferences { silent: true, preview: Preview::Sender, ..Preferences::default() };
     let ring = Verdict::Ring { sound: false, preview: Preview::Sender };
     assert_eq!(plain(&silent, Timestamp(0)), ring);
 }

@@ -125,7 +125,9 @@ fn every_language_says_everything() {
 #[test]
 fn what_is_long_is_cut_between_characters() {
     let family = "👨‍👩‍👧‍👦";
-    for (text, most) in [("ক্ষ".repeat(500), 200), (family.repeat(500), 200), ("a".repeat(8192), 200)] {
+    for (text, most) in
+        [("ক্ষ".repeat(500), 200), (family.repeat(500), 200), ("a".repeat(8192), 200)]
+    {
         let body = told("en", Preview::Full, &News { text: &text, ..PLAIN }).1;
         assert!(body.ends_with('…') && body.len() <= 1_000);
         assert!(body.graphemes(true).count() <= most);

@@ -8,7 +8,9 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
-use super::super::{COUNT_CAP, NoticeChoice, NoticeQuery, Notices, NoticesKept, Result, StoreError};
+use super::super::{
+    COUNT_CAP, NoticeChoice, NoticeQuery, Notices, NoticesKept, Result, StoreError,
+};
 use super::MongoStore;
 use super::docs::{binary, date, number, plain, time, user_ids, uuid};
 use super::failure::{broken, round};
@@ -113,7 +115,8 @@ impl Notices for MongoStore {
             "expires_at": { "$gt": date(self.clock.now()) },
         };
         // Without it the index by `read` is of no use.
-        let read = query.read.map_or_else(|| doc! { "$in": [false, true] }, |of| doc! { "$eq": of });
+        let read =
+            query.read.map_or_else(|| doc! { "$in": [false, true] }, |of| doc! { "$eq": of });
         filter.insert("read", read);
         if let Some((at, id)) = query.after {
             let at = date(at);

@@ -73,8 +73,9 @@ fn preferences(db: &Connection, user: &UserId) -> rusqlite::Result<Option<Prefer
     db.prepare_cached("SELECT body FROM preferences WHERE user_id = ?1")?
         .query_row([user.as_str()], |row| {
             let body: String = row.get(0)?;
-            serde_json::from_str(&body)
-                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into()))
+            serde_json::from_str(&body).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into())
+            })
         })
         .optional()
 }
@@ -139,11 +140,7 @@ fn put_notices(
     Ok(taken)
 }
 
-fn notices(
-    db: &Connection,
-    now: Timestamp,
-    query: &NoticeQuery,
-) -> rusqlite::Result<Vec<Notice>> {
+fn notices(db: &Connection, now: Timestamp, query: &NoticeQuery) -> rusqlite::Result<Vec<Notice>> {
     let (at, id) = query.after.unwrap_or((Timestamp(i64::MAX), Uuid::max()));
     let which = match query.read {
         None => "",
@@ -184,9 +181,8 @@ fn read_notices(db: &Connection, user: &UserId, which: &NoticeChoice) -> rusqlit
     let mut one = db.prepare_cached(
         "UPDATE notices SET read = 1 WHERE id = ?1 AND user_id = ?2 AND version <= ?3 AND NOT read",
     )?;
-    let mut mark = |id: &Uuid, version: u32| {
-        one.execute(params![id.as_bytes(), user.as_str(), version])
-    };
+    let mut mark =
+        |id: &Uuid, version: u32| one.execute(params![id.as_bytes(), user.as_str(), version]);
     let mut count = 0;
     match which {
         NoticeChoice::These(these) => {

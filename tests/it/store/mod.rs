@@ -15,6 +15,7 @@ mod files;
 mod groups;
 mod history;
 mod jobs;
+mod notices;
 mod people;
 mod receipts;
 mod search;
