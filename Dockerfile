@@ -1,9 +1,17 @@
 # syntax=docker/dockerfile:1
 
-# A node of adda: the release binary and the certificates of the public authorities.
+# A node of adda: the release binary, the web page, and the certificates of the public authorities.
 #
 #   docker build -t adda .
 #   docker run -p 127.0.0.1:8080:8080 -e JWT_SECRET=… -v adda:/data adda
+
+FROM node:22-bookworm-slim AS page
+WORKDIR /adda
+COPY proto proto
+COPY buf.yaml ./
+COPY clients/web clients/web
+RUN --mount=type=cache,target=/root/.npm \
+    bash clients/web/build.sh
 
 FROM rust:1.95-slim-bookworm AS build
 # SQLite and jemalloc are built from source; the image has gcc.
@@ -29,12 +37,14 @@ RUN apt-get update \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin adda \
     && install -d -o adda -g adda /data
 COPY --from=build /usr/local/bin/adda /usr/local/bin/adda
+COPY --from=page /adda/clients/web/packages/page/dist /usr/local/share/adda/page
 USER 10001:10001
 # Where SQLite is, if that is the store.
 WORKDIR /data
 VOLUME /data
 # 9090 is for operators (metrics, probes): do not publish it.
 ENV ADDA_LISTEN=0.0.0.0:8080 \
+    ADDA_PAGE=/usr/local/share/adda/page \
     ADDA_ADMIN_LISTEN=0.0.0.0:9090 \
     ADDA_LOG=json
 EXPOSE 8080 9090

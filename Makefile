@@ -3,14 +3,20 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 DEV_STORE ?= sqlite:dev.db
+PAGE = clients/web/packages/page/dist
 
-.PHONY: help run build bench test test-rust test-python faults mutants fuzz lint fmt proto tools clean
+.PHONY: help run page build bench test test-rust test-python test-web faults mutants fuzz lint fmt proto tools clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-run: ## Build and start a development server on http://127.0.0.1:8080.
-	$(CARGO) run --bin adda -- serve --dev --listen 127.0.0.1:8080 --store $(DEV_STORE) --bus memory:
+run: ## Build and start a development server, page and all, on http://127.0.0.1:8080.
+	@bash clients/web/build.sh || echo "run: without the page (see above)" >&2
+	page=; [ ! -e $(PAGE)/index.html ] || page="--page $(PAGE)"; \
+	$(CARGO) run --bin adda -- serve --dev --listen 127.0.0.1:8080 --store $(DEV_STORE) --bus memory: $$page
+
+page: ## Build the web page, clients/web/packages/page/dist; needs Node.
+	bash clients/web/build.sh
 
 build: ## Build the release binary, target/release/adda.
 	$(CARGO) build --release
@@ -18,11 +24,11 @@ build: ## Build the release binary, target/release/adda.
 tools: ## Make the machine ready for the tests: mongod and Redis, where they are missing.
 	bash scripts/tools.sh
 
-test: tools lint test-rust test-python ## Install what is needed, then run all tests.
+test: tools lint test-rust test-python test-web ## Install what is needed, then run all tests.
 
 # Tests that restart whole deployments, and look at how long that takes: one at a time, after the others.
 ALONE = drain::rolling deploy::proxy::a_rolling
-# Servers that fail, a minute each on both pairs of backends: the same harm each time, so that what
+# Servers that fail, a minute and a half each on both pairs of backends: the same harm each time, so that what
 # fails is what was changed. make faults takes another seed each time, and as long as it is given.
 FAULTS = faults::promises
 
@@ -34,6 +40,10 @@ test-rust: tools ## The tests in Rust, against a real MongoDB and a real Redis.
 test-python: ## A client in Python, written from the protos and the README.
 	$(CARGO) build --bin adda
 	bash tests/python/run.sh
+
+test-web: tools ## The web client: units, and people in a browser against a real server, on both pairs.
+	$(CARGO) build --bin adda
+	bash clients/web/test.sh
 
 faults: tools ## Harm servers and links while clients talk: FOR=600 (seconds), SEED=, FLAGS=short|default|both.
 	ADDA_FAULTS_SECONDS=$(or $(FOR),600) ADDA_FAULTS_SEED=$(SEED) ADDA_FAULTS_FLAGS=$(or $(FLAGS),both) \

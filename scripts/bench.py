@@ -159,11 +159,12 @@ class Pair:
     def serve(self, database, *flags):
         """A fresh adda; the one before is ended."""
         self.leave()
-        port = free_port()
-        self.server = f"http://127.0.0.1:{port}"
+        port, admin = free_port(), free_port()
+        self.server, self.metrics = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}/metrics"
         self.adda = self.started.start(f"adda-{self.name}", [
             self.binary, "serve", "--listen", f"127.0.0.1:{port}", "--store", self.store(database),
-            "--bus", self.bus, "--log-level", "warn", *flags], {"JWT_SECRET": SECRET})
+            "--bus", self.bus, "--admin-listen", f"127.0.0.1:{admin}", "--log-level", "warn",
+            "--attachments", f"file:{self.folder / 'files'}", *flags], {"JWT_SECRET": SECRET})
         until("adda", lambda: answers(port))
 
     def leave(self):
@@ -338,6 +339,35 @@ class Bench:
         self.line(f"| *{what}, of {of}* | **{100 * reached / limit:.0f} %** | | | |")
 
 
+def calls(pair, options):
+    """What each sort of call costs on one pair: latencies, and questions to the store."""
+    pair.serve("calls", "--rate-limits", "off")
+    say(f"  {pair.name} calls")
+    report = pair.load("c", 1, "calls", "--metrics", pair.metrics)
+    for error, count in report["errors"].items():
+        say(f"  ERROR {error}: {count}")
+    pair.leave()
+    return report
+
+
+def calls_page(path, reports, options):
+    """benches/CALLS.md: the pairs side by side."""
+    first = next(iter(reports.values()))
+    text = head(options).split("\n\nEach row")[0].replace("# Measured", "# What a call costs")
+    text += (f"\n\n{first['shape'].capitalize()}: one caller, one call at a time. *Asked*: questions to the store,"
+             "\nof all that a call causes, by the server's own metrics; one question may be several statements.\n\n")
+    text += "| call | " + " | ".join(f"{n}: p50, p99 ms | asked" for n in reports) + " |\n"
+    text += "|---|" + "---|---|" * len(reports) + "\n"
+    for counted in first["rows"]:
+        cells = []
+        for report in reports.values():
+            latency = row(report, counted["name"])["latency"]
+            cells.append(f"{latency['p50_ms']:.1f}, {latency['p99_ms']:.1f} | {figure(report, counted['name']):.1f}")
+        text += f"| {counted['name']} | " + " | ".join(cells) + " |\n"
+    pathlib.Path(path).write_text(text)
+    say(f"written: {path}")
+
+
 def output(*command):
     try:
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip()
@@ -374,22 +404,29 @@ def main():
     parser.add_argument("--history", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--pairs", nargs="*", default=["sqlite", "mongodb"])
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "adda"))
+    parser.add_argument("--only", choices=["calls"], help="benches/CALLS.md alone, in two minutes")
+    parser.add_argument("--calls-out", default=str(ROOT / "benches" / "CALLS.md"))
     parser.add_argument("--out", default=str(ROOT / "benches" / "RESULTS.md"))
     options = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     options.streams = min(options.streams, hard - 500)
-    page = Page(options.out, head(options))
+    page, called = Page(options.out, head(options)) if not options.only else None, {}
     with tempfile.TemporaryDirectory(prefix="adda-bench-") as folder:
         started = Started(pathlib.Path(folder))
         try:
             for name in options.pairs:
                 say(f"{name}:")
-                Bench(Pair(name, started, options.binary), options, page).all()
+                pair = Pair(name, started, options.binary)
+                called["SQLite" if name == "sqlite" else "MongoDB, Redis"] = calls(pair, options)
+                if page:
+                    Bench(pair, options, page).all()
                 started.end_all()
         finally:
             started.end_all()
-    say(f"written: {options.out}")
+    calls_page(options.calls_out, called, options)
+    if page:
+        say(f"written: {options.out}")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ cd "$(dirname "$0")/.."
 seconds=${1:-600}
 
 command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
-# The sanitizers of a stable compiler are behind this switch.
+# Counting what was reached is behind this switch in a stable compiler. Without sanitizers: what is ours
+# is safe Rust, and runs twice as fast.
 export RUSTC_BOOTSTRAP=1
-for target in frames text seqs; do
+# The versions that are shipped.
+cp Cargo.lock fuzz/Cargo.lock
+for target in frames text seqs files; do
     echo "fuzz: $target, $seconds s"
-    cargo fuzz run "$target" -- -max_total_time="$seconds" -max_len=8192 -print_final_stats=1
+    cargo fuzz run --sanitizer none "$target" -- -max_total_time="$seconds" -max_len=8192 -print_final_stats=1
 done

@@ -12,6 +12,7 @@ use crate::chat::position::Position;
 use crate::chat::seal::{Purpose, Sealer};
 use crate::chat::text;
 use crate::chat::words::{wanted, words};
+use crate::files::fuzz_file;
 use crate::model::{Run, Seq, SeqSet, UserId};
 use crate::proto::{ConnectRequest, ConnectResponse, node};
 use crate::store::Keys;
@@ -85,4 +86,9 @@ pub fn seqs(data: &[u8]) {
     let mut twice = set.clone();
     twice.union(&set);
     assert_eq!(twice, set);
+}
+
+/// Files: refused, or clean.
+pub fn files(data: &[u8]) {
+    fuzz_file(data);
 }

@@ -166,8 +166,12 @@ fn welcome(config: &Config, addr: std::net::SocketAddr) {
     } else {
         format!("curl {scheme}://{addr}/readyz")
     };
+    let page = match config.page {
+        Some(_) => format!("{scheme}://{addr}/"),
+        None => "none (--page)".to_owned(),
+    };
     say(&format!(
-        "adda listens on {scheme}://{addr}\n  store  {}\n  bus    {}\n  next   {next}",
+        "adda listens on {scheme}://{addr}\n  store  {}\n  bus    {}\n  page   {page}\n  next   {next}",
         config.store, config.bus
     ));
 }

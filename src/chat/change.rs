@@ -83,7 +83,7 @@ impl Service {
 
     /// Tells the sessions of all members who may see this message, on all nodes, one event after
     /// the other. Of large chats each node looks up by itself who they are.
-    async fn tell_members(self: &Arc<Self>, chat: &Chat, seq: Seq, events: Vec<Event>) {
+    pub(super) async fn tell_members(self: &Arc<Self>, chat: &Chat, seq: Seq, events: Vec<Event>) {
         let began = Instant::now();
         let roster = loop {
             match self.members_since(chat.id, chat.revision).await {

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::Service;
 use super::attachments::Links;
-use super::roster::Roster;
+use super::roster::{Roster, Seat};
 use crate::metrics;
 use crate::model::{ChatId, ChatKind, Message, MessageId, NoteKind, Seq, UserId};
 use crate::wire::{self, EncodedFrame, Told};
@@ -26,6 +26,8 @@ mod lacks;
 const MAX_WAITING: usize = 4_096;
 /// Feeds of chats without messages for this long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(600);
+/// Who came longer ago than this was introduced by the note of it, or looked at the store since.
+const NEWCOMER_FOR: Duration = Duration::from_secs(600);
 const SHARDS: usize = 64;
 
 /// A message on its way to sessions.
@@ -117,6 +119,8 @@ struct Feed {
     busy: bool,
     /// A task waits for a hole to be filled, and messages are handed on meanwhile if they can be.
     watched: bool,
+    /// Newcomers who were told of the chat, and from which message on they have everything.
+    met: HashMap<UserId, Seq>,
     used: Instant,
 }
 
@@ -127,6 +131,7 @@ impl Default for Feed {
             waiting: BTreeMap::new(),
             busy: false,
             watched: false,
+            met: HashMap::new(),
             used: Instant::now(),
         }
     }
@@ -137,6 +142,16 @@ impl Feed {
     fn hole(&self) -> Option<Seq> {
         let handed = self.handed?;
         self.waiting.first_key_value().filter(|(seq, _)| **seq > handed + 1).map(|_| handed)
+    }
+
+    /// These newcomers are introduced, and those who come with this message. Others, whom the
+    /// list has no more, or who came long ago, need not be remembered.
+    fn meet(&mut self, roster: &Roster, sent: &Sent, late: &[Seat]) {
+        self.met
+            .retain(|user, from| roster.seat(user).is_some_and(|seat| seat.visible_from == *from));
+        let now = roster.seats().iter().filter(|seat| seat.visible_from == sent.seq);
+        let come = late.iter().chain(now).filter(|seat| seat.visible_from > 1);
+        self.met.extend(come.map(|seat| (seat.user.clone(), seat.visible_from)));
     }
 }
 
@@ -175,12 +190,21 @@ impl Feeds {
     }
 }
 
+/// Members who are to be told of the chat, and of what they lack of it, before a message.
+struct Introduction {
+    roster: Arc<Roster>,
+    sent: Sent,
+    /// Who came before this message and were not met: those that stood between their coming and
+    /// this one were handed on by a list that had them not yet.
+    late: Vec<Seat>,
+}
+
 /// What a feed needs before it can go on.
 enum Need {
     Nothing,
     FirstLook(Seq),
     Members,
-    Introduction(Arc<Roster>, Sent),
+    Introduction(Box<Introduction>),
     /// What follows this is not there yet.
     Hole(Seq),
 }
@@ -246,8 +270,10 @@ impl Service {
                 let roster = self.rosters.at_hand(chat).or_else(read);
                 let Some(roster) = roster else { return Need::Members };
                 if let Some(sent) = feed.waiting.get(&seq) {
-                    if self.hub.has_any(introduced(&roster, sent)) {
-                        return Need::Introduction(roster, sent.clone());
+                    let late = self.late(feed, &roster, sent);
+                    if !late.is_empty() || self.hub.has_any(introduced(&roster, sent)) {
+                        let sent = sent.clone();
+                        return Need::Introduction(Box::new(Introduction { roster, sent, late }));
                     }
                     self.deliver(&roster, sent);
                 }
@@ -256,6 +282,19 @@ impl Service {
             feed.waiting.pop_first();
         }
         Need::Nothing
+    }
+
+    /// Newcomers with a session here who were handed nothing of the chat yet, though they may see
+    /// what came before this message. The list may have them before their note comes.
+    fn late(&self, feed: &Feed, roster: &Roster, sent: &Sent) -> Vec<Seat> {
+        let young = self.clock.now().minus(NEWCOMER_FOR);
+        let came = |seat: &&Seat| {
+            (2..sent.seq).contains(&seat.visible_from)
+                && (seat.joined_at > young || sent.added.contains(&seat.user))
+                && feed.met.get(&seat.user) != Some(&seat.visible_from)
+                && self.hub.has_any([&seat.user])
+        };
+        roster.seats().iter().filter(came).cloned().collect()
     }
 
     fn deliver(&self, roster: &Roster, sent: &Sent) {

@@ -43,7 +43,7 @@ pub const MAX_CHATS: usize = 2_000;
 /// Users one call adds to a group, and users one note names. `FIELD_INVALID`.
 pub const MAX_ADDED: usize = 256;
 /// Chats a user has pinned: what stands on top must be seen at once. `FIELD_INVALID`.
-pub const MAX_PINNED: usize = 20;
+pub const MAX_PINNED: u32 = 20;
 /// How often a change of a group is decided anew when another one came before it; then
 /// `STORE_UNAVAILABLE`.
 pub const CHANGE_TRIES: u32 = 12;
@@ -176,6 +176,36 @@ pub const REVOCATIONS_READ_EVERY: Duration = Duration::from_secs(10);
 pub const REVOCATIONS_PAGE: u32 = 1_000;
 /// Users of one call of a service that tells of them. `FIELD_INVALID`.
 pub const MAX_UPSERTED_USERS: usize = 1_000;
+/// What is to go for good (a user, the files of a deleted group) is looked for this often.
+pub const ERASE_LOOK: Duration = Duration::from_secs(5);
+/// A node that does it has died when this is over; as long as it lives it asks for more.
+pub const ERASE_LEASE: Duration = Duration::from_secs(60);
+/// Pause before it is tried again.
+pub const ERASE_AGAIN: Duration = Duration::from_secs(30);
+/// A deleted user is gone through once more after this: whatever call or stream had the user's token
+/// has ended by then.
+pub const ERASED_TWICE_AFTER: Duration = Duration::from_secs(120);
+/// A deleted message is told again if that was less than this ago: who did it may have died.
+pub const ERASED_TOLD_AGAIN: Duration = Duration::from_secs(600);
+/// A group that is about to be deleted is looked at again after this; and that it will not be, once
+/// it is there after so long.
+pub const ERASED_AGAIN: Duration = Duration::from_secs(10);
+/// See [`ERASED_AGAIN`].
+pub const ERASE_GIVEN_UP: Duration = Duration::from_secs(600);
+/// Messages, places and the like that go in one step, and that are read for it.
+pub const ERASE_PAGE: u32 = 200;
+/// Messages deleted at once: enough to fill the store's commits, and leave room for others.
+pub const ERASED_AT_ONCE: usize = 8;
+/// Blocks of a deleted user taken back at once: each waits for all nodes.
+pub const FORGOTTEN_AT_ONCE: usize = 16;
+/// Exports under way on one node. `RATE_LIMITED` beyond it.
+pub const EXPORTS_AT_ONCE: usize = 8;
+/// What an export reads at once: some MB at most.
+pub const EXPORT_PAGE: u32 = 200;
+/// Pieces of an export that wait for the network.
+pub const EXPORT_WAITING: usize = 16;
+/// An export that is not taken on for this long has ended. `TIMED_OUT`.
+pub const EXPORT_PROGRESS_WITHIN: Duration = Duration::from_secs(60);
 /// Characters of a `client` in Hello. `FIELD_INVALID`.
 pub const MAX_CLIENT_NAME_CHARS: usize = 128;
 /// Bytes of one attachment unless the operator says otherwise: a long video call's worth of

@@ -32,6 +32,8 @@ pub mod create;
 pub mod delete;
 pub mod edit;
 pub mod emoji;
+pub mod erase;
+pub mod export;
 pub mod feed;
 pub mod groups;
 pub mod history;
@@ -120,6 +122,9 @@ pub struct Service {
     announcing: Semaphore,
     look: presence::Look,
     attachments: attachments::Attachments,
+    erasing: erase::Erasing,
+    /// One for each export under way.
+    exports: Arc<Semaphore>,
     pub(crate) links: attachments::Links,
     /// Sessions that have ended, until it is told who went for good.
     pub(crate) departures: TaskTracker,
@@ -161,6 +166,8 @@ impl Service {
             departures: TaskTracker::new(),
             look: presence::Look::default(),
             attachments: attachments::Attachments::default(),
+            erasing: erase::Erasing::default(),
+            exports: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE)),
             links: attachments::Links::new(&sealer, &clock, settings.attachments.is_some()),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -183,6 +190,7 @@ impl Service {
         service.keep(vital, "notifications", own().keep_notices());
         service.keep(vital, "attachments", own().look_after_files());
         service.keep(vital, "who was signed out", own().read_revocations());
+        service.keep(vital, "what is to go", own().erase_what_is_due());
         Ok(service)
     }
 

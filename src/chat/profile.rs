@@ -45,6 +45,13 @@ impl Default for Profiles {
     }
 }
 
+impl Profiles {
+    /// What was written of this user does not count any more.
+    pub(super) fn forget(&self, user: &UserId) {
+        self.written.invalidate(user);
+    }
+}
+
 impl Service {
     /// Notes what a token says of its user. A token without a name says nothing. Failing is no
     /// reason to refuse the call: the next one brings it again.
@@ -109,7 +116,8 @@ impl Service {
         }
     }
 
-    async fn tell_profile(&self, user: &UserId, since: Timestamp) -> store::Result<()> {
+    /// Tells of the name as it is now those who hear of it.
+    pub(super) async fn tell_profile(&self, user: &UserId, since: Timestamp) -> store::Result<()> {
         let to = self.told_of(user, since).await?;
         if to.len() < 2 {
             // Whom nobody knows is mostly one who comes for the first time.

@@ -95,7 +95,7 @@ fn too_many(message: &Message) -> Error {
 /// All reactions to a message, and those of the user who changed theirs. Of a message that was
 /// ever edited all of it before: who missed the edit, and takes the revision of what is told here,
 /// would not take the edit any more.
-fn reacted_events(message: &Message, by: &UserId, links: &Links) -> Vec<Event> {
+pub(super) fn reacted_events(message: &Message, by: &UserId, links: &Links) -> Vec<Event> {
     let own = message.reactions.iter().filter(|of| of.users.contains(by));
     let updated = Event::ReactionsUpdated(proto::ReactionsUpdated {
         chat_id: message.chat.to_string(),

@@ -215,7 +215,9 @@ impl Service {
             all.into_iter().partition(|place| place.left_at.is_none());
         let ids: Vec<ChatId> = places.iter().map(|place| place.chat).collect();
         let (chats, heads) = tokio::try_join!(self.store.chats(&ids), self.store.heads(&ids))?;
-        chats.iter().for_each(|chat| self.mind_untold(chat));
+        for chat in &chats {
+            self.mind_untold(chat);
+        }
         let chats = chats.into_iter().map(|chat| (chat.id, chat)).collect();
         let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
         Ok(Standing { places, left, chats, heads })

@@ -96,7 +96,7 @@ impl Service {
     pub async fn revoke(&self, user: &UserId, device: Option<&DeviceId>) -> Result<u32> {
         if device.is_none() {
             let at = self.store.revoke(user).await?;
-            self.revoked.note(user, at);
+            self.note_revoked(user, at);
         }
         let places = self.places(user).await;
         let known = places.iter().filter(|found| found.live);
@@ -115,11 +115,17 @@ impl Service {
         Ok(u32::try_from(elsewhere + here).unwrap_or(u32::MAX))
     }
 
+    /// What older tokens said of the user's name does not count any more either: it may be gone.
+    fn note_revoked(&self, user: &UserId, at: Timestamp) {
+        self.revoked.note(user, at);
+        self.profiles.forget(user);
+    }
+
     /// Another node has signed a user out.
     pub(super) fn hear_revoked(&self, revoked: &node::UserRevoked) {
         let Some(user) = UserId::parse(&revoked.user_id) else { return };
         if revoked.device_id.is_empty() {
-            self.revoked.note(&user, Timestamp(revoked.at));
+            self.note_revoked(&user, Timestamp(revoked.at));
             self.end_streams(&user, None, None);
         } else if let Some(device) = DeviceId::parse(&revoked.device_id) {
             self.end_streams(&user, Some(&device), None);
@@ -155,6 +161,7 @@ impl Service {
             match self.revoked.read_on(&*self.store).await {
                 Ok(news) => {
                     for (user, at) in news {
+                        self.profiles.forget(&user);
                         self.end_streams(&user, None, Some(at));
                     }
                 }

@@ -16,6 +16,7 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 
 use super::limits::{MAX_RECEIPT_MEMBERS, ROSTER_AGE, ROSTER_SEATS};
+use crate::clock::Timestamp;
 use crate::model::{Chat, ChatId, ChatKind, Role, Seq, UserId};
 use crate::store::{self, Store};
 
@@ -26,6 +27,8 @@ pub struct Seat {
     pub user: UserId,
     /// What the member may do.
     pub role: Role,
+    /// When the member came, the last time if more than once.
+    pub joined_at: Timestamp,
     /// The first message the member may see.
     pub visible_from: Seq,
 }
@@ -132,7 +135,12 @@ impl Rosters {
         let members = self.store.members(chat).await?;
         let mut seats: Vec<Seat> = members
             .into_iter()
-            .map(|m| Seat { user: m.user, role: m.role, visible_from: m.visible_from })
+            .map(|m| Seat {
+                user: m.user,
+                role: m.role,
+                joined_at: m.joined_at,
+                visible_from: m.visible_from,
+            })
             .collect();
         seats.sort_by(|a, b| a.user.cmp(&b.user));
         let roster = Arc::new(Roster { chat: found, as_of, seats });

@@ -6,9 +6,9 @@ use super::access::chat_id;
 use super::limits::MAX_PINNED;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{ChatId, ChatSettings, Level, Member, UserId};
+use crate::model::{ChatId, ChatSettings, Level, UserId};
 use crate::proto;
-use crate::store::SettingsWish;
+use crate::store::{SettingsPut, SettingsWish};
 use crate::wire;
 
 /// New settings; what is unset stays as it is.
@@ -31,10 +31,6 @@ impl Service {
         draft: SettingsDraft,
     ) -> Result<proto::ChatSettings> {
         let chat = chat_id(chat)?;
-        let settings = self.admitted(user, chat).await?.member.settings;
-        if draft.pinned == Some(true) && settings.pinned_at.is_none() {
-            self.check_pins(user).await?;
-        }
         let now = self.clock.now();
         let wish = SettingsWish {
             pinned: draft.pinned,
@@ -42,12 +38,7 @@ impl Service {
             muted_until: draft.muted_until.map(|until| Some(until).filter(|until| *until > now)),
             level: None,
         };
-        let put = self.store.put_settings(chat, user, wish).await?;
-        let (settings, changed) = put.ok_or_else(Error::chat_not_found)?;
-        if changed {
-            self.tell_own_devices(user, None, settings_event(chat, &settings)).await;
-        }
-        Ok(wire::settings(&settings))
+        Ok(wire::settings(&self.put_settings(chat, user, wish).await?))
     }
 
     /// Changes of which messages of a chat the caller is told, and tells the caller's devices. A
@@ -60,27 +51,31 @@ impl Service {
         until: Option<Timestamp>,
     ) -> Result<()> {
         let chat = chat_id(chat)?;
-        self.admitted(user, chat).await?;
         let over = until.is_some_and(|until| until <= self.clock.now());
         let level = if over || level == Level::All { (Level::All, None) } else { (level, until) };
         let wish = SettingsWish { level: Some(level), ..SettingsWish::default() };
-        let put = self.store.put_settings(chat, user, wish).await?;
-        let (settings, changed) = put.ok_or_else(Error::chat_not_found)?;
-        if changed {
-            self.tell_own_devices(user, None, settings_event(chat, &settings)).await;
-        }
+        self.put_settings(chat, user, wish).await?;
         Ok(())
     }
 
-    /// Two pins at once may be one too many.
-    async fn check_pins(&self, user: &UserId) -> Result<()> {
-        let places = self.store.memberships(user).await?;
-        let pinned =
-            |place: &&Member| place.left_at.is_none() && place.settings.pinned_at.is_some();
-        if places.iter().filter(pinned).count() < MAX_PINNED {
-            return Ok(());
+    async fn put_settings(
+        &self,
+        chat: ChatId,
+        user: &UserId,
+        wish: SettingsWish,
+    ) -> Result<ChatSettings> {
+        let put = self.store.put_settings(chat, user, wish, MAX_PINNED).await?;
+        let (settings, changed) = match put {
+            SettingsPut::Put(settings, changed) => (settings, changed),
+            SettingsPut::NoMember => return Err(Error::chat_not_found()),
+            SettingsPut::TooManyPinned => {
+                return Err(Error::over_limit("pinned", MAX_PINNED, "chats"));
+            }
+        };
+        if changed {
+            self.tell_own_devices(user, None, settings_event(chat, &settings)).await;
         }
-        Err(Error::over_limit("pinned", MAX_PINNED, "chats"))
+        Ok(settings)
     }
 }
 

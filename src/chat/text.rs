@@ -113,8 +113,9 @@ pub fn client_id(field: &'static str, raw: &str) -> Result<()> {
 }
 
 fn clean(raw: &str, kept: impl Fn(char) -> bool, field: &'static str) -> Result<String> {
-    let plain: String = raw.nfc().filter(|c| !c.is_control() || kept(*c)).collect();
-    let text = without_unpaired_bidi(&plain);
+    let plain: String = raw.chars().filter(|c| !c.is_control() || kept(*c)).collect();
+    // Last: what is taken out may have kept marks apart that belong in another order.
+    let text: String = without_unpaired_bidi(&plain).nfc().collect();
     if !shows(&text) {
         return Err(Error::field(field, "must show something"));
     }
@@ -177,6 +178,17 @@ fn without_unpaired_bidi(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::error::Reason;
+
+    #[test]
+    fn what_is_taken_out_leaves_it_normal() {
+        let apart = ["\0", "\u{15}", "\u{202c}", "\u{2069}"];
+        for between in apart {
+            let text = message_text(&format!("*\u{330}{between}\u{338}")).unwrap();
+            assert_eq!(text, "*\u{338}\u{330}");
+            assert_eq!(message_text(&format!("e{between}\u{301}")).unwrap(), "é");
+            assert_eq!(title(&format!("e{between}\u{301}")).unwrap(), "é");
+        }
+    }
 
     #[test]
     fn text_is_normalised_and_stays_readable() {

@@ -93,6 +93,11 @@ pub struct ServeArgs {
     #[arg(long, env = "ADDA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<String>,
 
+    /// Shows the web page of this folder at /, as `make page` builds it. It is read when the server
+    /// starts. Unset: there is no page.
+    #[arg(long, env = "ADDA_PAGE", value_name = "DIR")]
+    pub page: Option<PathBuf>,
+
     /// Certificate chain, PEM; needs --tls-key. Without both the port is plain.
     #[arg(long, env = "ADDA_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,

@@ -9,7 +9,8 @@ use super::args::{ChatArgs, ServeArgs, Switch, TimeArgs, TokenArgs, TokenKeys};
 use super::limits::Rates;
 use super::tls::{Tls, TlsError};
 use super::{
-    Config, Connections, DEV_SECRET, JwksSource, Log, Refused, Secret, Times, Tokens, Url, operator,
+    Config, Connections, DEV_SECRET, JwksSource, Log, Page, Refused, Secret, Times, Tokens, Url,
+    operator,
 };
 use crate::client::{Options, Place};
 use crate::model::UserId;
@@ -75,6 +76,7 @@ impl Config {
             bus,
             tokens,
             origins: origins(&args.cors_origin)?,
+            page: args.page.as_deref().map(Page::read).transpose()?,
             tls: tls(args.tls_cert.as_deref(), args.tls_key.as_deref())?,
             dev: args.dev,
             reflection: args.dev || args.reflection,

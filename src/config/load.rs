@@ -73,6 +73,8 @@ pub enum Scenario {
     Storm(StormArgs),
     /// Pairs, while some other readers stop reading.
     Slow(SlowArgs),
+    /// Calls of every sort, one after another: what each costs.
+    Calls(CallsArgs),
     /// Writes messages into a store, past any server: for history.
     Fill(FillArgs),
     /// What the store, the bus and a bare stream could do at most.
@@ -205,6 +207,23 @@ pub struct SlowArgs {
     /// Bytes of a message to a stopped reader.
     #[arg(long, value_name = "BYTES", default_value = "1000")]
     pub stopped_text: usize,
+}
+
+/// Calls of every sort.
+#[derive(Args, Clone, Debug)]
+pub struct CallsArgs {
+    /// How many of each.
+    #[arg(long, value_name = "COUNT", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub calls: u32,
+
+    /// Members of the group they are made in.
+    #[arg(long, value_name = "COUNT", default_value = "10", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub members: u32,
+
+    /// The server's metrics, http://HOST:PORT/metrics of its --admin-listen: to count what it asks
+    /// its store for each.
+    #[arg(long, value_name = "URL")]
+    pub metrics: Option<String>,
 }
 
 /// Messages past any server.

@@ -14,6 +14,7 @@ mod check;
 pub mod limits;
 pub mod load;
 mod operator;
+pub(crate) mod page;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -21,6 +22,7 @@ pub mod webhook;
 
 pub use args::{Cli, Command, LogFormat, LogLevel, Switch};
 pub(crate) use check::is_loopback_origin;
+pub use page::Page;
 pub use tls::Tls;
 
 /// What a program ends with that was called the wrong way (`EX_USAGE`).
@@ -51,6 +53,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// Whose pages may call from a browser.
     pub origins: Vec<String>,
+    /// The page that `/` shows; `None`: none.
+    pub page: Option<Page>,
     /// Certificate and key; `None`: plain.
     pub tls: Option<Tls>,
     /// Development: sign-in without a password, loopback only.

@@ -44,3 +44,65 @@ pub enum Refused {
     #[error(transparent)]
     Failure(#[from] Failure),
 }
+
+/// What any bytes become as a file: refused; or clean, the same however they came, and a picture
+/// that does no harm to who decodes it. Bytes that begin with 1 to 4 change a picture of that format
+/// here and there, which bytes drawn by chance would hardly ever be.
+#[cfg(fuzzing)]
+pub fn fuzz_file(data: &[u8]) {
+    let [first, portion, file @ ..] = data else { return };
+    match fuzz::picture(*first) {
+        Some(picture) => fuzz::look(&fuzz::changed(picture, file), *portion),
+        None => fuzz::look(file, *portion),
+    }
+}
+
+#[cfg(fuzzing)]
+mod fuzz {
+    use std::io::Cursor;
+
+    use image::{ImageFormat, Rgb, RgbImage};
+
+    use super::{clean, kind, preview};
+
+    pub(super) fn picture(of: u8) -> Option<Vec<u8>> {
+        let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP];
+        let format = formats.get(usize::from(of).checked_sub(1)?)?;
+        let image = RgbImage::from_fn(12, 9, |x, y| Rgb([x as u8 * 20, y as u8 * 25, 90]));
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, *format).ok()?;
+        Some(bytes.into_inner())
+    }
+
+    /// Each four bytes say where a byte is changed, put in, or all cut off.
+    pub(super) fn changed(mut file: Vec<u8>, how: &[u8]) -> Vec<u8> {
+        for how in how.chunks_exact(4) {
+            let at = usize::from(u16::from_be_bytes([how[0], how[1]])) % file.len().max(1);
+            match how[2] % 8 {
+                0 => file.truncate(at),
+                1 => file.insert(at, how[3]),
+                _ if file.is_empty() => {}
+                _ => file[at] = how[3],
+            }
+        }
+        file
+    }
+
+    pub(super) fn look(file: &[u8], portion: u8) {
+        let Some(kind) = kind::of(&file[..file.len().min(kind::HEAD)]) else { return };
+        let kept = |bytes: &[u8], portion: usize| {
+            let (mut filter, mut kept) = (clean::filter(kind), Vec::new());
+            for bytes in bytes.chunks(portion.max(1)) {
+                filter.push(bytes, &mut kept).ok()?;
+            }
+            filter.finish().ok().map(|pixels| (kept, pixels))
+        };
+        let whole = kept(file, file.len());
+        assert_eq!(kept(file, portion.into()), whole, "by portions of {portion}");
+        let Some((clean, pixels)) = whole else { return };
+        assert_eq!(kept(&clean, clean.len()), Some((clean.clone(), pixels)), "clean is clean");
+        if pixels.is_some_and(|(width, height)| u64::from(width) * u64::from(height) < 250_000) {
+            let _made = preview(&clean);
+        }
+    }
+}

@@ -38,6 +38,8 @@ pub(super) struct Door {
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) client: ChatServiceClient<Channel>,
+    /// The same connection, for calls of other services.
+    pub(super) channel: Channel,
     bearer: MetadataValue<Ascii>,
 }
 
@@ -86,7 +88,7 @@ impl Door {
             .map_err(|error| LoadError::Connect(server.to_string(), error.into()))?;
         let (token, _) = self.signer.sign(&UserId::new(user), Some(user), DAY, &SystemClock);
         let bearer = format!("Bearer {token}").parse().expect("a token is ASCII");
-        Ok(Caller { client: ChatServiceClient::new(channel), bearer })
+        Ok(Caller { client: ChatServiceClient::new(channel.clone()), channel, bearer })
     }
 
     /// A new connection, and on it the stream of this user's only device.

@@ -15,6 +15,8 @@ use crate::vital::Vital;
 
 /// Appends under way.
 const AT_ONCE: usize = 4096;
+/// Those of one chat, which wait in one line of the store.
+const OF_ONE_CHAT: usize = 1024;
 /// How often its progress is told, in messages.
 const TELL: u32 = 500_000;
 
@@ -52,7 +54,7 @@ pub(super) async fn run(mut run: Run, plan: &FillArgs) -> Result<Report, LoadErr
                 Ok::<_, LoadError>(())
             }
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(AT_ONCE.min(OF_ONE_CHAT * chats.len()))
         .try_collect::<()>()
         .await?;
     let shape = format!("{} messages into {} chats", plan.messages, chats.len());

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 mod bare;
+mod calls;
 mod device;
 mod fill;
 mod group;
@@ -67,6 +68,7 @@ pub async fn run(args: &LoadArgs, progress: fn(&str)) -> Result<Report, LoadErro
         Scenario::History(plan) => history::run(run, plan).await,
         Scenario::Storm(plan) => storm::run(run, plan).await,
         Scenario::Slow(plan) => slow::run(run, plan).await,
+        Scenario::Calls(plan) => calls::run(run, plan).await,
         Scenario::Fill(plan) => fill::run(run, plan).await,
         Scenario::Limits(plan) => limits::run(run, plan).await,
     }

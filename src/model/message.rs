@@ -197,6 +197,12 @@ impl Message {
         self.reactions.iter().any(|of| of.emoji == emoji && of.users.contains(user))
     }
 
+    /// With which emojis this user has reacted to it.
+    pub fn reactions_of(&self, user: &UserId) -> Vec<String> {
+        let own = self.reactions.iter().filter(|of| of.users.contains(user));
+        own.map(|of| of.emoji.clone()).collect()
+    }
+
     /// Whether there is room for one more reaction with this emoji.
     pub fn has_room(&self, emoji: &str) -> bool {
         let count: usize = self.reactions.iter().map(|of| of.users.len()).sum();

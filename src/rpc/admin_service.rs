@@ -1,15 +1,17 @@
 //! `AdminService`: reads the caller, takes the request apart, makes one call, puts the answer
 //! together.
 
-use futures_util::stream::BoxStream;
-use tonic::{Request, Status};
+use futures_util::stream::{BoxStream, StreamExt as _};
+use tonic::{Request, Response, Status};
 
-use super::door::{Answer, Door, call, not_yet, user_id};
+use super::door::{Answer, Door, call, user_id};
 use super::generated::admin_service_server::AdminService;
+use crate::chat::erase::Fate;
 use crate::chat::upsert::Profile;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::DeviceId;
 use crate::proto;
+use crate::wire;
 
 #[tonic::async_trait]
 impl AdminService for Door {
@@ -29,14 +31,22 @@ impl AdminService for Door {
         &self,
         request: Request<proto::DeleteUserRequest>,
     ) -> Answer<proto::DeleteUserResponse> {
-        call!(service self, request, |_body| not_yet()?)
+        call!(service self, request, |body| {
+            let user = user_id("user_id", &body.user_id)?;
+            let chat_count = self.service.delete_user(&user, fate(body.messages())?).await?;
+            proto::DeleteUserResponse { chat_count }
+        })
     }
 
     async fn export_user(
         &self,
         request: Request<proto::ExportUserRequest>,
     ) -> Answer<Self::ExportUserStream> {
-        call!(service self, request, |_body| not_yet()?)
+        let (_, trace) = self.service_caller(&request)?;
+        let status = move |error: Error| wire::status(&error, trace.id());
+        let user = user_id("user_id", &request.get_ref().user_id);
+        let pieces = user.and_then(|user| self.service.export_user(&user)).map_err(&status)?;
+        Ok(Response::new(pieces.map(move |piece| piece.map_err(&status)).boxed()))
     }
 
     async fn send_system_message(
@@ -72,6 +82,14 @@ impl AdminService for Door {
         request: Request<proto::GetStatsRequest>,
     ) -> Answer<proto::GetStatsResponse> {
         call!(service self, request, |_body| self.service.stats().await?)
+    }
+}
+
+fn fate(messages: proto::MessageFate) -> Result<Fate> {
+    match messages {
+        proto::MessageFate::Keep => Ok(Fate::Keep),
+        proto::MessageFate::Erase => Ok(Fate::Erase),
+        proto::MessageFate::Unspecified => Err(Error::field("messages", "must be KEEP or ERASE")),
     }
 }
 

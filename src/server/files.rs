@@ -189,10 +189,12 @@ fn built(builder: Builder, body: Body) -> Response {
     builder.body(body).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-fn names(headers: &HeaderMap, tag: &str) -> bool {
+/// Whether the other side has what this tag stands for.
+pub(super) fn names(headers: &HeaderMap, tag: &str) -> bool {
     let given = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let bare = |tag: &str| tag.trim_start_matches("W/").to_owned();
     given.is_some_and(|tags| {
-        tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+        tags.split(',').map(str::trim).any(|one| one == "*" || bare(one) == bare(tag))
     })
 }
 

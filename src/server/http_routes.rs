@@ -24,9 +24,11 @@ const DEV_TTL: Duration = Duration::from_secs(24 * 3600);
 /// The largest body: a user and a name.
 const MAX_BODY: usize = 4096;
 
-const HELLO: &str = "adda is running.
+const HELLO: &str =
+    "adda is running, without its web page: it was not built, or not named (--page).
+With Node, `make run` builds and shows it.
 
-It speaks gRPC and gRPC-Web on this port; see proto/adda/v1. In development:
+This port speaks gRPC and gRPC-Web; see proto/adda/v1. In development:
 
   grpcurl -plaintext HOST:PORT list
   curl -d '{\"user\":\"alice\",\"name\":\"Alice\"}' -H 'content-type: application/json' \\
@@ -41,7 +43,7 @@ pub(super) fn router(
     signer: Option<Signer>,
     clock: Arc<dyn Clock>,
 ) -> Router {
-    let router = probes(readiness).route("/", get(|| async { HELLO }));
+    let router = probes(readiness);
     match signer {
         None => router,
         Some(signer) => {
@@ -51,6 +53,11 @@ pub(super) fn router(
             router.route("/dev/token", sign_in)
         }
     }
+}
+
+/// What stands where the page would be.
+pub(super) fn hello() -> Router {
+    Router::new().route("/", get(|| async { HELLO }))
 }
 
 /// Whether it lives, and whether it is ready.

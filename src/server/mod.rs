@@ -5,8 +5,8 @@
 //! Who stops a server ends its streams first, since an open stream keeps its connection.
 //!
 //! On its way in a request passes: the connection's bounds (`accept`), the gate for browsers
-//! (`origin`), the choice between plain HTTP (`http`) and gRPC, gRPC-Web, the
-//! [edge](crate::rpc::edge), the [token](crate::auth), the service.
+//! (`origin`), the choice between plain HTTP (`http_routes`, `files`, `page`) and gRPC, gRPC-Web,
+//! the [edge](crate::rpc::edge), the [token](crate::auth), the service.
 //!
 //! Operators may have a port of their own (`admin`).
 
@@ -56,6 +56,7 @@ mod health;
 mod http_routes;
 mod node;
 mod origin;
+mod page;
 
 /// How often addresses that have been quiet are forgotten.
 const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
@@ -183,11 +184,15 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
         .layer(EdgeLayer::new(Arc::clone(&clock)))
         .layer(AuthLayer::new(verifier))
         .service(routes.prepare());
+    let page = config.page.clone();
     let fallback = move |request: Request| {
-        let grpc = grpc.clone();
+        let (grpc, page) = (grpc.clone(), page.clone());
         async move {
             if !is_grpc(&request) {
-                return (StatusCode::NOT_FOUND, "nothing here\n").into_response();
+                return match page {
+                    Some(page) => page::answer(&page, &request),
+                    None => (StatusCode::NOT_FOUND, "nothing here\n").into_response(),
+                };
             }
             let request = match request.version() {
                 Version::HTTP_2 => request,
@@ -201,6 +206,9 @@ fn app(config: &Config, edge: Edge, routes: Routes) -> Router {
     };
     let signer = if config.dev { Signer::of(&config.tokens) } else { None };
     let mut app = http_routes::router(readiness, signer, clock);
+    if config.page.is_none() {
+        app = app.merge(http_routes::hello());
+    }
     if let Some(service) = files {
         app = app.merge(files::router(service));
     }

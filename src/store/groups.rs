@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{NewMessage, Result};
 use crate::clock::Timestamp;
-use crate::model::{Chat, ChatId, ChatSettings, Level, Message, Role, UserId};
+use crate::model::{Chat, ChatId, ChatSettings, Level, Member, Message, Role, UserId};
 
 /// Groups that change: members, roles, titles; and what members set for themselves. As in
 /// [`Store`](super::Store): answers are durable, lists of ids may hold repeats.
@@ -33,14 +33,54 @@ pub trait Groups: Send + Sync {
     /// however often and wherever this is called. Answers nothing for a chat that is told.
     async fn tell_changes(&self, chat: ChatId) -> Result<Vec<Message>>;
 
-    /// Changes a member's own settings of a chat; answers them as they are then, and whether
-    /// that is another thing now: then their `revision` is one higher. `None`: no member.
+    /// The members of a chat by role, the highest first, then by `joined_at`, then user, behind
+    /// this place, at most `limit`; those who left left out, empty for a chat that is not there.
+    async fn members_page(
+        &self,
+        chat: ChatId,
+        behind: Option<MemberPlace>,
+        limit: u32,
+    ) -> Result<Vec<Member>>;
+
+    /// Changes a member's own settings of a chat. Nothing is done where a chat would be pinned and
+    /// `max_pinned` of the user's are, however many are pinned at once.
     async fn put_settings(
         &self,
         chat: ChatId,
         user: &UserId,
         wish: SettingsWish,
-    ) -> Result<Option<(ChatSettings, bool)>>;
+        max_pinned: u32,
+    ) -> Result<SettingsPut>;
+}
+
+/// Where a member stands among the members of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberPlace {
+    /// The member's.
+    pub role: Role,
+    /// Of those of one role who came first stands first.
+    pub joined_at: Timestamp,
+    /// Of those who came together the lower.
+    pub user: UserId,
+}
+
+impl MemberPlace {
+    /// Of this member.
+    pub fn of(member: &Member) -> Self {
+        Self { role: member.role, joined_at: member.joined_at, user: member.user.clone() }
+    }
+}
+
+/// What came of [`Groups::put_settings`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingsPut {
+    /// As they are then, and whether that is another thing now: then their `revision` is one
+    /// higher.
+    Put(ChatSettings, bool),
+    /// So many chats are pinned that this one cannot be.
+    TooManyPinned,
+    /// The user is no member.
+    NoMember,
 }
 
 /// What is to become of a group. What is not said stays as it is.
@@ -106,6 +146,11 @@ pub struct SettingsWish {
 }
 
 impl SettingsWish {
+    /// Whether settings that become these are of a chat that was not pinned before.
+    pub(super) fn pins(before: &ChatSettings, after: &ChatSettings) -> bool {
+        before.pinned_at.is_none() && after.pinned_at.is_some()
+    }
+
     /// What settings become at this time; `None`: they stay what they are.
     pub(super) fn applied(self, to: &ChatSettings, now: Timestamp) -> Option<ChatSettings> {
         let mut new = *to;

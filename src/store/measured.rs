@@ -20,6 +20,7 @@ mod files;
 mod groups;
 mod jobs;
 mod notices;
+mod owned;
 mod people;
 mod services;
 

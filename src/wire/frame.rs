@@ -147,8 +147,10 @@ impl Told {
     /// What is told, ready.
     pub fn frame(&self) -> &EncodedFrame {
         match self {
-            Self::Message { frame, .. } | Self::Presence { frame, .. } => frame,
-            Self::Change(frame) | Self::Typing(frame) => frame,
+            Self::Message { frame, .. }
+            | Self::Presence { frame, .. }
+            | Self::Change(frame)
+            | Self::Typing(frame) => frame,
         }
     }
 }

@@ -197,6 +197,7 @@ pub fn member(member: &Member, user: Option<&User>) -> proto::Member {
         display_name: user.map(|user| user.display_name.clone()).unwrap_or_default(),
         avatar_url: user.map(|user| user.avatar_url.clone()).unwrap_or_default(),
         visible_from_seq: member.visible_from,
+        profile_updated_at: user.and_then(|user| user.updated_at).map(timestamp),
         ..proto::Member::default()
     }
 }

@@ -32,6 +32,8 @@ fn wrong_values_are_refused_by_name() {
         (&["--jwt-issuer", ""], "--jwt-issuer"),
         (&["--jwt-audience", ""], "--jwt-audience"),
         (&["--cors-origin", "nonsense"], "--cors-origin"),
+        (&["--page", "/nowhere"], "--page"),
+        (&["--page", "src"], "--page"),
         (&["--tls-cert", public], "--tls-key"),
         (&["--tls-key", key], "--tls-cert"),
         (&["--tls-cert", public, "--tls-key", key], "--tls-cert"),

@@ -19,4 +19,5 @@ mod operator;
 mod service;
 mod store;
 mod talk;
+mod walls;
 mod world;

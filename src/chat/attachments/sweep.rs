@@ -105,8 +105,9 @@ impl Service {
         Ok(())
     }
 
-    /// Takes away an upload that was refused or cut; what cannot be done now is done later.
-    pub(super) async fn let_go(&self, id: AttachmentId, seen: Option<Timestamp>) {
+    /// Takes away an upload that was refused or cut, or whose user goes; what cannot be done now
+    /// is done later.
+    pub(in crate::chat) async fn let_go(&self, id: AttachmentId, seen: Option<Timestamp>) {
         let removed: Result<(), Error> = self.remove(id, seen).await;
         if let Err(error) = removed {
             tracing::warn!(%error, file = %id, "an upload that ended is taken away later");

@@ -1,12 +1,13 @@
 //! What a feed lacks, read from the store: members, what came before, what a hole left out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::Service;
 use super::super::limits::{HOLE_PATIENCE, LOG_PAGE};
 use super::super::roster::{Roster, Seat};
-use super::{Feed, MAX_WAITING, Need, Sent, introduced};
+use super::{Feed, Introduction, MAX_WAITING, Need, Sent, introduced};
 use crate::clock::Timestamp;
 use crate::metrics;
 use crate::model::{ChatId, Message, MessageId, Seq};
@@ -107,7 +108,7 @@ impl Service {
                 return Ok(roster);
             }
             Need::FirstLook(seq) => self.first_look(chat, seq).await?,
-            Need::Introduction(roster, sent) => self.introduce(&roster, &sent).await?,
+            Need::Introduction(introduction) => self.introduce(&introduction).await?,
         }
         Ok(None)
     }
@@ -187,22 +188,28 @@ impl Service {
         }
     }
 
-    /// Tells of the chat, then the message.
-    async fn introduce(self: &Arc<Self>, roster: &Roster, sent: &Sent) -> store::Result<()> {
+    /// Tells of the chat, then what newcomers lack of it, then the message. Sessions know what
+    /// they have.
+    async fn introduce(self: &Arc<Self>, introduction: &Introduction) -> store::Result<()> {
+        let Introduction { roster, sent, late } = introduction;
         let (chat, seq) = (sent.chat, sent.seq);
         let told = Arc::new(Told::Change(self.chat_updated(&roster.chat).await?));
-        let missed = self.missed(roster, sent).await?;
+        let missed = self.missed(sent, late).await?;
         let mut shard = self.feeds.shard(chat).lock();
         let Some(feed) = shard.get_mut(&chat) else { return Ok(()) };
         if feed.handed.is_some_and(|handed| handed >= seq) {
             return Ok(());
         }
-        self.hub.each(introduced(roster, sent), |listener| listener.tell(&told));
+        let already: HashSet<_> = introduced(roster, sent).collect();
+        let others = late.iter().map(|seat| &seat.user).filter(|user| !already.contains(user));
+        self.hub.each(others, |listener| listener.tell(&told));
+        self.hub.each(already.iter().copied(), |listener| listener.tell(&told));
         for message in &missed {
-            let to = came_by(roster, sent).filter(|seat| seat.visible_from <= message.seq);
+            let to = late.iter().filter(|seat| seat.visible_from <= message.seq);
             let told = Arc::new(Sent::of(message, &self.links).told());
             self.hub.each(to.map(|seat| &seat.user), |listener| listener.tell(&told));
         }
+        feed.meet(roster, sent, late);
         if let Some(sent) = feed.waiting.remove(&seq) {
             self.deliver(roster, &sent);
             feed.handed = Some(seq);
@@ -210,11 +217,11 @@ impl Service {
         Ok(())
     }
 
-    /// What was sent between the coming of members and the note of it: handed on by a list that
-    /// had them not yet. Sessions know what they have.
-    async fn missed(&self, roster: &Roster, sent: &Sent) -> store::Result<Vec<Message>> {
-        let here = came_by(roster, sent).filter(|seat| self.hub.has_any([&seat.user]));
-        let Some(from) = here.map(|seat| seat.visible_from).min() else { return Ok(Vec::new()) };
+    /// What the first of them may have missed.
+    async fn missed(&self, sent: &Sent, late: &[Seat]) -> store::Result<Vec<Message>> {
+        let Some(from) = late.iter().map(|seat| seat.visible_from).min() else {
+            return Ok(Vec::new());
+        };
         let limit = sent.seq.saturating_sub(from).min(LOG_PAGE);
         self.store.history(sent.chat, Span::After(from - 1), from, limit).await
     }
@@ -240,12 +247,4 @@ impl Service {
             }
         }
     }
-}
-
-/// The seats of those who came by this note.
-fn came_by<'r>(roster: &'r Roster, sent: &'r Sent) -> impl Iterator<Item = &'r Seat> {
-    sent.added
-        .iter()
-        .filter_map(|user| roster.seat(user))
-        .filter(|seat| (1..sent.seq).contains(&seat.visible_from))
 }

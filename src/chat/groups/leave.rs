@@ -6,14 +6,28 @@ use std::sync::Arc;
 use super::{Group, Wish};
 use crate::chat::Service;
 use crate::chat::access::chat_id;
-use crate::error::Result;
-use crate::model::{Member, NoteKind, Role, UserId};
+use crate::error::{Reason, Result};
+use crate::model::{ChatId, Member, NoteKind, Role, UserId};
 use crate::store::GroupChange;
 
 impl Service {
     /// The caller leaves.
     pub async fn leave_group(self: &Arc<Self>, user: &UserId, chat: &str) -> Result<()> {
         self.change_group(user, chat_id(chat)?, Wish::Leave).await.map(drop)
+    }
+
+    /// The same for a user who goes for good; nothing in a direct chat, or for who has left.
+    pub(in crate::chat) async fn leave_if_group(
+        self: &Arc<Self>,
+        user: &UserId,
+        chat: ChatId,
+    ) -> Result<()> {
+        match self.change_group(user, chat, Wish::Leave).await {
+            Err(error) if matches!(error.reason, Reason::ChatNotFound | Reason::NotAGroup) => {
+                Ok(())
+            }
+            left => left.map(drop),
+        }
     }
 
     pub(super) async fn decide_leave(&self, group: &Group) -> Result<Option<GroupChange>> {

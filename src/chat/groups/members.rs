@@ -1,6 +1,6 @@
 //! The members of a chat, page by page: the owner, admins, then the others.
 
-use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use crate::chat::Service;
 use crate::chat::access::chat_id;
@@ -8,12 +8,16 @@ use crate::chat::seal::{Purpose, armour, bad_token, unarmour};
 use crate::chat::text;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::model::{ChatId, Member, Role, UserId};
+use crate::model::{ChatId, Member, Role, User, UserId};
 use crate::proto;
+use crate::store::MemberPlace;
 use crate::wire;
 
 const DEFAULT_PAGE: usize = 100;
 const MAX_PAGE: usize = 200;
+
+/// Members among whom a name is looked for at once.
+const SOUGHT_AT_ONCE: usize = 500;
 
 /// A page of members.
 #[derive(Debug, Default)]
@@ -22,13 +26,6 @@ pub struct MembersPage {
     pub members: Vec<proto::Member>,
     /// Empty: this was the last page.
     pub next_page_token: String,
-}
-
-/// Where a member stands in the list.
-type Place = (Reverse<Role>, Timestamp, UserId);
-
-fn place(member: &Member) -> Place {
-    (Reverse(member.role), member.joined_at, member.user.clone())
 }
 
 impl Service {
@@ -48,20 +45,8 @@ impl Service {
             0 => DEFAULT_PAGE,
             size => size.min(MAX_PAGE),
         };
-        let mut members = self.store.members(chat.id).await?;
-        members.retain(|member| after.as_ref().is_none_or(|after| place(member) > *after));
-        members.sort_by_cached_key(place);
-        if query.is_empty() {
-            // One more tells whether there are more.
-            members.truncate(size + 1);
-        }
-        let ids: Vec<UserId> = members.iter().map(|member| member.user.clone()).collect();
-        let users = self.users_by_id(&ids).await?;
-        let fits = |member: &Member| {
-            let name = users.get(&member.user).map_or("", |user| user.display_name.as_str());
-            text::fold(name).contains(&query) || text::fold(member.user.as_str()).contains(&query)
-        };
-        members.retain(fits);
+        // One more than asked for tells whether there are more.
+        let (mut members, users) = self.some_members(chat.id, after, size + 1, &query).await?;
         let more = members.len() > size;
         members.truncate(size);
         let last = members.last().filter(|_| more);
@@ -78,6 +63,34 @@ impl Service {
         Ok(MembersPage { members, next_page_token: next_page_token.unwrap_or_default() })
     }
 
+    /// So many members behind this place whose name or id contains `query`, and what is known of
+    /// them. However few these are, what is read is never held all at once.
+    async fn some_members(
+        &self,
+        chat: ChatId,
+        mut behind: Option<MemberPlace>,
+        count: usize,
+        query: &str,
+    ) -> Result<(Vec<Member>, HashMap<UserId, User>)> {
+        let limit = if query.is_empty() { count } else { SOUGHT_AT_ONCE };
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let (mut found, mut known) = (Vec::new(), HashMap::new());
+        loop {
+            let mut page = self.store.members_page(chat, behind.take(), limit).await?;
+            let full = page.len() >= limit as usize;
+            behind = page.last().map(MemberPlace::of);
+            let ids: Vec<UserId> = page.iter().map(|member| member.user.clone()).collect();
+            let mut users = self.users_by_id(&ids).await?;
+            page.retain(|member| fits(member, users.get(&member.user), query));
+            page.truncate(count - found.len());
+            known.extend(page.iter().filter_map(|member| users.remove_entry(&member.user)));
+            found.extend(page);
+            if !full || found.len() >= count {
+                return Ok((found, known));
+            }
+        }
+    }
+
     fn member_token(&self, user: &UserId, chat: ChatId, last: &Member, query: &str) -> String {
         let mut body = vec![last.role as u8];
         body.extend(last.joined_at.0.to_be_bytes());
@@ -91,7 +104,7 @@ impl Service {
         chat: ChatId,
         token: &str,
         query: &str,
-    ) -> Result<Option<Place>> {
+    ) -> Result<Option<MemberPlace>> {
         if token.is_empty() {
             return Ok(None);
         }
@@ -102,11 +115,16 @@ impl Service {
     }
 }
 
-fn decode(body: &[u8]) -> Option<Place> {
+fn fits(member: &Member, user: Option<&User>, query: &str) -> bool {
+    let name = user.map_or("", |user| user.display_name.as_str());
+    text::fold(name).contains(query) || text::fold(member.user.as_str()).contains(query)
+}
+
+fn decode(body: &[u8]) -> Option<MemberPlace> {
     let (role, rest) = body.split_first()?;
     let role =
         [Role::Member, Role::Admin, Role::Owner].into_iter().find(|it| *it as u8 == *role)?;
     let (at, user) = rest.split_first_chunk::<8>()?;
     let user = UserId::parse(std::str::from_utf8(user).ok()?)?;
-    Some((Reverse(role), Timestamp(i64::from_be_bytes(*at)), user))
+    Some(MemberPlace { role, joined_at: Timestamp(i64::from_be_bytes(*at)), user })
 }

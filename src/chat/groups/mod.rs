@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::Instrument as _;
 
 use super::Service;
+use super::erase::Erasure;
 use super::limits::{CHANGE_PAUSE, CHANGE_TRIES};
 use super::people::user_id;
 use crate::error::{Error, Reason, Result};
@@ -82,9 +83,15 @@ impl Service {
         chat: ChatId,
         wish: Wish,
     ) -> Result<Vec<UserId>> {
+        let mut promised = false;
         for tries in 1..=CHANGE_TRIES {
             let group = self.group_of(&user, chat).await?;
             let Some(change) = self.decide(&group, &wish).await? else { return Ok(Vec::new()) };
+            if change.deletes && !promised {
+                // Before it is done: who dies after it leaves it to others.
+                self.note_erasure(&Erasure::Chat(chat), Duration::ZERO).await?;
+                promised = true;
+            }
             let gone = if change.deletes {
                 self.store.members(chat).await?.into_iter().map(|member| member.user).collect()
             } else {
@@ -94,6 +101,9 @@ impl Service {
             match self.store.change_group(change).await? {
                 GroupChanged::Changed(chat, notes) => {
                     self.tell_of_change(&chat, &notes, &gone).await;
+                    if promised {
+                        self.erasing.wake();
+                    }
                     return Ok(comes);
                 }
                 GroupChanged::Moved => tokio::time::sleep(pause(tries)).await,

@@ -42,7 +42,9 @@ impl Service {
         gone: &[UserId],
     ) {
         // What was known of the members is out of date before anybody is told.
-        notes.iter().for_each(|note| self.rosters.note(chat.id, note.seq));
+        for note in notes {
+            self.rosters.note(chat.id, note.seq);
+        }
         self.tell_gone(chat.id, chat.revision, gone).await;
         if chat.deleted_at.is_some() {
             self.rosters.forget(chat.id);

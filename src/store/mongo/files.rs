@@ -130,7 +130,7 @@ impl FileDoc {
         }
     }
 
-    fn file(self) -> Result<File> {
+    pub(super) fn file(self) -> Result<File> {
         let held = self.held;
         Ok(File {
             owner: UserId::new(&self.owner_id),

@@ -1,4 +1,4 @@
-//! Groups that change: members, roles, titles; and what members set for themselves.
+//! Groups that change: members, roles, titles. What a member sets is in `settings`.
 //!
 //! A change is one transaction, all of one chat and so of one shard: the chat, if it is still the
 //! one that was seen, with the notes to be told, and the places of members. Then the notes go
@@ -14,14 +14,15 @@ use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COM
 use mongodb::options::{ReadConcern, ReturnDocument};
 
 use super::MongoStore;
-use super::docs::{ChatDoc, MemberDoc, PendingDoc, date, number, role_number, uuid};
+use super::docs::{ChatDoc, PendingDoc, number, role_number, uuid};
 use super::failure::{
     DUPLICATE_KEY, broken, exchange, failure, is_duplicate, refused, round, unavailable,
 };
 use super::schema::Db;
-use crate::model::{Chat, ChatId, ChatSettings, Message, MessageId, Role, Seq, UserId};
+use crate::model::{Chat, ChatId, Member, Message, MessageId, Role, Seq, UserId};
 use crate::store::{
-    AppendError, GroupChange, GroupChanged, Groups, Result, SettingsWish, StoreError,
+    AppendError, GroupChange, GroupChanged, Groups, MemberPlace, Result, SettingsPut, SettingsWish,
+    StoreError,
 };
 
 /// Tries of a transaction that met another one.
@@ -53,21 +54,37 @@ impl Groups for MongoStore {
         self.tell_pending(chat, doc.map(|doc| doc.pending).unwrap_or_default()).await
     }
 
+    async fn members_page(
+        &self,
+        chat: ChatId,
+        behind: Option<MemberPlace>,
+        limit: u32,
+    ) -> Result<Vec<Member>> {
+        self.db()?.members_page(chat, behind, limit).await
+    }
+
     async fn put_settings(
         &self,
         chat: ChatId,
         user: &UserId,
         wish: SettingsWish,
-    ) -> Result<Option<(ChatSettings, bool)>> {
+        max_pinned: u32,
+    ) -> Result<SettingsPut> {
         let db = self.db()?;
-        for _ in 0..TRIES {
+        for tries in 1..=TRIES {
             let member = db.member(chat, user).await?.filter(|member| member.left_at.is_none());
-            let Some(member) = member else { return Ok(None) };
+            let Some(member) = member else { return Ok(SettingsPut::NoMember) };
             let Some(new) = wish.applied(&member.settings, self.clock.now()) else {
-                return Ok(Some((member.settings, false)));
+                return Ok(SettingsPut::Put(member.settings, false));
             };
-            if let Some(put) = db.put_settings(chat, user, &member.settings, &new).await? {
-                return Ok(Some((put, true)));
+            let put = if SettingsWish::pins(&member.settings, &new) {
+                db.pin(&member, &new, max_pinned).await?
+            } else {
+                db.put_settings(&member, &new).await?
+            };
+            match put {
+                Some(put) => return Ok(put),
+                None => tokio::time::sleep(pause(tries)).await,
             }
         }
         Err(unavailable("others change these settings"))
@@ -99,8 +116,12 @@ impl MongoStore {
     }
 }
 
+fn pause(tries: u32) -> Duration {
+    (PAUSE * tries).mul_f64(rand::random())
+}
+
 /// Why a transaction was not made; nothing of it was done, but where the store is away.
-enum Undone {
+pub(super) enum Undone {
     Moved,
     /// It met another one, or an election: to be tried again.
     Again,
@@ -120,7 +141,9 @@ impl Undone {
 }
 
 /// One exchange within a transaction.
-async fn step<T>(call: impl IntoFuture<Output = mongodb::error::Result<T>>) -> Result<T, Undone> {
+pub(super) async fn step<T>(
+    call: impl IntoFuture<Output = mongodb::error::Result<T>>,
+) -> Result<T, Undone> {
     let answer = exchange(call).await.map_err(Undone::Store)?;
     answer.map_err(|error| Undone::of(&error))
 }
@@ -134,7 +157,7 @@ impl Db {
                 Err(Undone::Moved) => return Ok(None),
                 Err(Undone::Store(error)) => return Err(error),
                 Err(Undone::Again) => {
-                    tokio::time::sleep((PAUSE * tries).mul_f64(rand::random())).await;
+                    tokio::time::sleep(pause(tries)).await;
                 }
             }
         }
@@ -252,52 +275,10 @@ impl Db {
             tracing::warn!(chat = %chat.id, %error, "places of a deleted chat stay");
         }
     }
-
-    /// `None`: the settings are not those that were seen.
-    async fn put_settings(
-        &self,
-        chat: ChatId,
-        user: &UserId,
-        seen: &ChatSettings,
-        new: &ChatSettings,
-    ) -> Result<Option<ChatSettings>> {
-        let mut place = present(chat, user);
-        match seen.revision {
-            0 => place.insert("settings_revision", doc! { "$in": [0_i64, null] }),
-            revision => place.insert("settings_revision", i64::from(revision)),
-        };
-        let mut set = doc! { "archived": new.archived, "level": new.level.number() };
-        let mut dates = doc! { "settings_at": true };
-        let mut unset = Document::new();
-        match (seen.pinned_at, new.pinned_at) {
-            (_, None) => drop(unset.insert("pinned_at", "")),
-            (None, Some(_)) => drop(dates.insert("pinned_at", true)),
-            (Some(_), Some(_)) => {}
-        }
-        match new.muted_until {
-            None => unset.insert("muted_until", ""),
-            Some(until) => set.insert("muted_until", date(until)),
-        };
-        match new.level_until {
-            None => unset.insert("level_until", ""),
-            Some(until) => set.insert("level_until", date(until)),
-        };
-        let mut update = doc! {
-            "$set": set,
-            "$inc": { "settings_revision": 1_i64 },
-            "$currentDate": dates,
-        };
-        if !unset.is_empty() {
-            update.insert("$unset", unset);
-        }
-        let update = self.members.find_one_and_update(place, update);
-        let after = round(update.return_document(ReturnDocument::After)).await?;
-        Ok(after.map(MemberDoc::member).transpose()?.map(|member| member.settings))
-    }
 }
 
 /// A commit that is not answered for certain is asked again: that does nothing twice.
-async fn commit(session: &mut ClientSession) -> Result<(), Undone> {
+pub(super) async fn commit(session: &mut ClientSession) -> Result<(), Undone> {
     let mut unknown = unavailable("it is not known whether a change was committed");
     for _ in 0..COMMITS {
         match exchange(session.commit_transaction()).await {
@@ -313,7 +294,7 @@ async fn commit(session: &mut ClientSession) -> Result<(), Undone> {
 }
 
 /// The place of a present member.
-fn present(chat: ChatId, user: &UserId) -> Document {
+pub(super) fn present(chat: ChatId, user: &UserId) -> Document {
     doc! { "chat_id": uuid(chat.0), "user_id": user.as_str(), "left_at": null }
 }
 

@@ -8,7 +8,9 @@
 //! | `log` | reading messages |
 //! | `content`, `search` | what they become; finding them |
 //! | `groups` | groups that change: transactions, and the notes that follow them |
+//! | `settings` | what members set for themselves; members in their order |
 //! | `reads`, `changes`, `gather` | what many streams ask for, read together |
+//! | `owned` | what is kept of one user, to be handed out and taken away |
 //! | `chats`, `receipts`, `users`, `people` | the rest |
 //! | `failure` | errors without what was in a document |
 //!
@@ -29,6 +31,7 @@ mod lane;
 pub(super) mod limit;
 mod log;
 mod notices;
+mod owned;
 mod people;
 mod queue;
 mod reads;
@@ -36,6 +39,7 @@ mod receipts;
 mod schema;
 mod search;
 mod services;
+mod settings;
 mod users;
 mod write;
 

@@ -36,6 +36,8 @@ pub(super) struct Pending {
 impl Pending {
     /// Tells the caller, if it still listens.
     pub(super) fn answer(self, outcome: Outcome) {
+        // Its span ends before whoever waits goes on.
+        drop(self.span);
         let _ = self.reply.send(outcome);
     }
 

@@ -141,6 +141,7 @@ impl Db {
         let members = [
             index(doc! { "chat_id": 1, "user_id": 1 }, unique),
             index(doc! { "user_id": 1, "left_at": 1, "chat_id": 1 }, IndexOptions::default()),
+            index(by_role(), IndexOptions::default()),
         ];
         let messages = self.messages.create_indexes(messages).await;
         messages.map_err(|error| failure(&error))?;
@@ -156,6 +157,8 @@ impl Db {
         self.files.create_indexes(files).await.map_err(|error| failure(&error))?;
         let hidden = self.hidden.create_indexes(hidden).await;
         hidden.map_err(|error| failure(&error))?;
+        let blocked = index(doc! { "blocked.user": 1 }, IndexOptions::default());
+        self.reserves.create_index(blocked).await.map_err(|error| failure(&error))?;
         // mongod itself takes out what is too old.
         let then = IndexOptions::builder().expire_after(Duration::ZERO).build();
         let by_user = doc! { "user_id": 1, "read": 1, "updated_at": -1, "_id": -1 };
@@ -263,6 +266,11 @@ pub(super) fn no_words() -> Document {
 /// The index of the log by words: a key a word.
 pub(super) fn by_words() -> Document {
     doc! { "chat_id": 1, "words": 1, "_id": -1 }
+}
+
+/// The index of the members of a chat in the order in which they are listed.
+pub(super) fn by_role() -> Document {
+    doc! { "chat_id": 1, "role": -1, "joined_at": 1, "user_id": 1 }
 }
 
 /// The index of the log by place, where mongod would try others first.

@@ -101,6 +101,20 @@ fn read(db: &Connection, id: AttachmentId) -> rusqlite::Result<Option<File>> {
         .optional()
 }
 
+pub(super) fn untaken(
+    db: &Connection,
+    owner: &UserId,
+    after: Option<AttachmentId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<File>> {
+    let after = after.as_ref().map_or(&[][..], |id| id.0.as_bytes());
+    db.prepare_cached(&format!(
+        "SELECT {FILE} FROM files WHERE owner_id = ?1 AND held = 0 AND id > ?2 ORDER BY id LIMIT ?3"
+    ))?
+    .query_map(params![owner.as_str(), after, limit], file)?
+    .collect()
+}
+
 fn files(db: &Connection, ids: &[AttachmentId]) -> rusqlite::Result<Vec<File>> {
     ids.iter().filter_map(|id| read(db, *id).transpose()).collect()
 }

@@ -8,8 +8,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::rows::{self, CHAT};
 use super::{SqliteStore, chats, log};
 use crate::clock::Timestamp;
-use crate::model::{Chat, ChatId, ChatSettings, Member, Message, Role, UserId};
-use crate::store::{GroupChange, GroupChanged, Groups, Result, SettingsWish, StoreError};
+use crate::model::{Chat, ChatId, Member, Message, Role, UserId};
+use crate::store::{
+    GroupChange, GroupChanged, Groups, MemberPlace, Result, SettingsPut, SettingsWish, StoreError,
+};
 
 #[async_trait]
 impl Groups for SqliteStore {
@@ -26,14 +28,26 @@ impl Groups for SqliteStore {
         Ok(Vec::new())
     }
 
+    async fn members_page(
+        &self,
+        chat: ChatId,
+        behind: Option<MemberPlace>,
+        limit: u32,
+    ) -> Result<Vec<Member>> {
+        self.readers.ask(move |db| members_page(db, chat, behind.as_ref(), limit)).await
+    }
+
     async fn put_settings(
         &self,
         chat: ChatId,
         user: &UserId,
         wish: SettingsWish,
-    ) -> Result<Option<(ChatSettings, bool)>> {
+        max_pinned: u32,
+    ) -> Result<SettingsPut> {
         let user = user.clone();
-        self.writer.ask(move |db, now| Ok(put_settings(db, now, chat, &user, wish)?)).await
+        self.writer
+            .ask(move |db, now| Ok(put_settings(db, now, (chat, &user), wish, max_pinned)?))
+            .await
     }
 }
 
@@ -161,18 +175,58 @@ fn set_role(db: &Connection, chat: ChatId, user: &UserId, role: Role) -> rusqlit
     .execute(params![chat.0.as_bytes(), user.as_str(), rows::role_number(role)])
 }
 
+/// Those of the same role, then those of lower ones: each a walk along the index.
+fn members_page(
+    db: &Connection,
+    chat: ChatId,
+    behind: Option<&MemberPlace>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Member>> {
+    let order = "ORDER BY m.role DESC, m.joined_at, m.user_id LIMIT";
+    let (mut page, mut below) = (Vec::new(), i64::MAX);
+    if let Some(place) = behind {
+        below = rows::role_number(place.role);
+        page = chats::select(
+            db,
+            &format!(
+                "WHERE m.chat_id = ?1 AND m.left_at IS NULL AND m.role = ?2
+                   AND (m.joined_at, m.user_id) > (?3, ?4) {order} ?5"
+            ),
+            params![chat.0.as_bytes(), below, place.joined_at.0, place.user.as_str(), limit],
+        )?;
+    }
+    let left = limit - u32::try_from(page.len()).unwrap_or(limit);
+    page.extend(chats::select(
+        db,
+        &format!("WHERE m.chat_id = ?1 AND m.left_at IS NULL AND m.role < ?2 {order} ?3"),
+        params![chat.0.as_bytes(), below, left],
+    )?);
+    Ok(page)
+}
+
+fn pinned(db: &Connection, user: &UserId) -> rusqlite::Result<u32> {
+    db.prepare_cached(
+        "SELECT count(*) FROM members
+         WHERE user_id = ?1 AND left_at IS NULL AND pinned_at IS NOT NULL",
+    )?
+    .query_row([user.as_str()], |row| row.get(0))
+}
+
 fn put_settings(
     db: &Connection,
     now: Timestamp,
-    chat: ChatId,
-    user: &UserId,
+    (chat, user): (ChatId, &UserId),
     wish: SettingsWish,
-) -> rusqlite::Result<Option<(ChatSettings, bool)>> {
+    max_pinned: u32,
+) -> rusqlite::Result<SettingsPut> {
     let member = chats::member(db, chat, user)?.filter(|member| member.left_at.is_none());
-    let Some(member) = member else { return Ok(None) };
+    let Some(member) = member else { return Ok(SettingsPut::NoMember) };
     let Some(new) = wish.applied(&member.settings, now) else {
-        return Ok(Some((member.settings, false)));
+        return Ok(SettingsPut::Put(member.settings, false));
     };
+    if SettingsWish::pins(&member.settings, &new) && pinned(db, user)? >= max_pinned {
+        return Ok(SettingsPut::TooManyPinned);
+    }
     db.prepare_cached(
         "UPDATE members SET pinned_at = ?3, archived = ?4, muted_until = ?5,
            settings_rev = ?6, settings_at = ?7, level = ?8, level_until = ?9
@@ -189,5 +243,5 @@ fn put_settings(
         new.level.number(),
         new.level_until.map(|at| at.0),
     ])?;
-    Ok(Some((new, true)))
+    Ok(SettingsPut::Put(new, true))
 }

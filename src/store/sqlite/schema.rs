@@ -101,6 +101,8 @@ CREATE TABLE members (
   PRIMARY KEY (chat_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX members_user ON members (user_id);
+CREATE INDEX members_listed ON members (chat_id, role DESC, joined_at, user_id)
+  WHERE left_at IS NULL;
 
 CREATE TABLE users (
   id           TEXT NOT NULL PRIMARY KEY,
@@ -149,6 +151,7 @@ CREATE TABLE blocks (
   PRIMARY KEY (user_id, other_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_revision ON blocks (user_id, revision);
+CREATE INDEX blocks_other ON blocks (other_id) WHERE blocked;
 
 CREATE TABLE preferences (
   user_id TEXT NOT NULL PRIMARY KEY,

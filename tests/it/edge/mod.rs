@@ -2,6 +2,7 @@
 //! server they call, with a service that has no rules, and how they call it.
 
 mod calls;
+mod page;
 mod port;
 
 use std::sync::Arc;

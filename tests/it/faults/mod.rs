@@ -29,7 +29,7 @@ use record::Limits;
 use run::{Orders, Report};
 
 /// How long harm is done in `make test`.
-const SHORT_RUN: u64 = 60;
+const SHORT_RUN: u64 = 90;
 /// What a run takes beside that, at most.
 const GRACE: Duration = Duration::from_secs(300);
 

@@ -1,12 +1,11 @@
 //! A real Redis: one for all tests that do no harm to it, and own ones to be killed.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::process::{Process, folder, free_port, on_path, until};
 
@@ -18,23 +17,30 @@ pub(crate) struct Redis {
     process: Mutex<Option<Process>>,
 }
 
-/// Databases of one Redis: one for each test.
-const DATABASES: u16 = 4096;
+/// Databases of one Redis: one for each test. The driver knows no more.
+const DATABASES: u16 = 256;
 
-/// The URL of a database of the test's own in a Redis that all tests share. Where `REDIS_URL`
-/// names one, it is used as it is, and its keys are not the test's alone.
+/// The URL of a database of the test's own, in a Redis that tests share: when all of one are
+/// given, there is another. Where `REDIS_URL` names one, it is used as it is, and its keys are
+/// not the test's alone.
 pub(crate) async fn fresh_url() -> Option<String> {
-    static SHARED: OnceCell<Option<Redis>> = OnceCell::const_new();
-    static NEXT: AtomicU16 = AtomicU16::new(0);
+    static SHARED: AsyncMutex<(Vec<Redis>, u16)> = AsyncMutex::const_new((Vec::new(), 0));
     if let Ok(url) = std::env::var("REDIS_URL") {
         return Some(url);
     }
-    let shared = SHARED.get_or_init(Redis::start).await;
-    if shared.is_none() {
-        super::skipped("no redis-server");
+    let mut shared = SHARED.lock().await;
+    let (servers, given) = &mut *shared;
+    if servers.is_empty() || *given == DATABASES {
+        let Some(another) = Redis::start().await else {
+            super::skipped("no redis-server");
+            return None;
+        };
+        servers.push(another);
+        *given = 0;
     }
-    let database = NEXT.fetch_add(1, Ordering::Relaxed) % DATABASES;
-    shared.as_ref().map(|redis| format!("{}/{database}", redis.url()))
+    let database = *given;
+    *given += 1;
+    servers.last().map(|redis| format!("{}/{database}", redis.url()))
 }
 
 /// One more Redis, to be killed, restarted and flushed at will.

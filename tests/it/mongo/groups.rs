@@ -49,11 +49,11 @@ async fn what_a_node_left_untold_is_told_once_and_in_order() {
     let nodes = stores(&uri, 2, clock()).await;
     let chat = group(&*nodes[0], &["ann", "bob"]).await;
     nodes[0].append(message(chat, "ann", "m1")).await.unwrap();
-    let notes = vec![
+    let tellings = vec![
         pending("change-2-0", NoteKind::AvatarChanged, &[]),
         pending("change-3-0", NoteKind::MembersAdded, &["cem"]),
     ];
-    leave_untold(&uri, chat, notes).await;
+    leave_untold(&uri, chat, tellings).await;
     assert!(is_untold(&*nodes[0], chat).await && is_untold(&*nodes[1], chat).await);
     let told = join_all((0..8).map(|n| nodes[n % 2].tell_changes(chat))).await;
     for told in told.into_iter().map(Result::unwrap).filter(|told| !told.is_empty()) {

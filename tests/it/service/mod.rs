@@ -1,5 +1,7 @@
 //! What the product's own services may do: tokens of scope `adda.service`, on both pairs.
 
+mod delete;
+mod export;
 mod webhooks;
 
 use std::time::Duration;
@@ -30,15 +32,15 @@ on_both_backends! {
     how_much_there_is_can_be_asked,
 }
 
-type Admin = AdminServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Admin = AdminServiceClient<InterceptedService<Channel, Bearer>>;
 
-fn service_token(scope: &str) -> String {
+pub(crate) fn service_token(scope: &str) -> String {
     let signer = Signer::new(Secret::new(DEV_SECRET), None, None).with_scope(Some(scope.into()));
     let service = UserId::parse("billing").unwrap();
     signer.sign(&service, Some("Billing"), Duration::from_secs(3600), &SystemClock).0
 }
 
-async fn admin(world: &World, node: usize, token: String) -> Admin {
+pub(crate) async fn admin(world: &World, node: usize, token: String) -> Admin {
     let addr = format!("http://{}", world.addr(node));
     let channel = Endpoint::from_shared(addr).unwrap().connect().await.unwrap();
     AdminServiceClient::with_interceptor(channel, Bearer(token))

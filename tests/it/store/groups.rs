@@ -2,7 +2,9 @@
 
 use adda::clock::Timestamp;
 use adda::model::{Chat, ChatId, ChatSettings, Level, Member, Message, NoteKind, Role, SeqSet};
-use adda::store::{AppendError, Created, GroupChange, GroupChanged, NewMessage, SettingsWish};
+use adda::store::{
+    AppendError, Created, GroupChange, GroupChanged, NewMessage, SettingsPut, SettingsWish,
+};
 use tokio::task::JoinSet;
 
 use super::{Bench, on_every_store, seqs, user};
@@ -28,12 +30,12 @@ async fn chat(bench: &Bench, id: ChatId) -> Chat {
     bench.node().chats(&[id]).await.unwrap().remove(0)
 }
 
-async fn place(bench: &Bench, chat: ChatId, name: &str) -> Member {
+pub(super) async fn place(bench: &Bench, chat: ChatId, name: &str) -> Member {
     bench.node().member(chat, &user(name)).await.unwrap().expect("a place")
 }
 
 /// A change with one note.
-async fn change(bench: &Bench, id: ChatId, kind: NoteKind) -> GroupChange {
+pub(super) async fn change(bench: &Bench, id: ChatId, kind: NoteKind) -> GroupChange {
     let seen = chat(bench, id).await;
     let note = note(bench, &seen, kind);
     GroupChange { notes: vec![note], ..GroupChange::of(&seen) }
@@ -43,7 +45,7 @@ fn note(bench: &Bench, seen: &Chat, kind: NoteKind) -> NewMessage {
     bench.note(seen.id, kind, &format!("change-{}", seen.revision + 1))
 }
 
-async fn done(bench: &Bench, change: GroupChange) -> (Chat, Vec<Message>) {
+pub(super) async fn done(bench: &Bench, change: GroupChange) -> (Chat, Vec<Message>) {
     match bench.node().change_group(change).await.unwrap() {
         GroupChanged::Changed(chat, notes) => (chat, notes),
         GroupChanged::Moved => panic!("it has moved"),
@@ -109,7 +111,7 @@ async fn who_comes_back_is_as_good_as_new(bench: &Bench) {
         muted_until: Some(Some(Timestamp(253_402_300_799_000))),
         level: Some((Level::None, Some(Timestamp(253_402_300_799_000)))),
     };
-    bench.node().put_settings(id, &user("bob"), wish).await.unwrap();
+    bench.node().put_settings(id, &user("bob"), wish, 9).await.unwrap();
     let going = change(bench, id, NoteKind::MemberLeft).await;
     done(bench, GroupChange { goes: vec![user("bob")], ..going }).await;
     bench.send(id, "ana").await;
@@ -305,7 +307,9 @@ async fn a_deleted_chat_is_there_for_nobody(bench: &Bench) {
     }
     let again = GroupChange { revision: 2, ..again };
     assert_eq!(bench.node().change_group(again).await.unwrap(), GroupChanged::Moved);
-    assert_eq!(bench.node().create_chat(new).await.unwrap(), Created::Deleted);
+    assert_eq!(bench.node().create_chat(new.clone()).await.unwrap(), Created::Deleted);
+    new.content_hash = [9; 16];
+    assert_eq!(bench.node().create_chat(new).await.unwrap(), Created::Reused);
 }
 
 async fn a_chat_that_was_told_has_nothing_left_to_tell(bench: &Bench) {
@@ -319,8 +323,14 @@ async fn a_chat_that_was_told_has_nothing_left_to_tell(bench: &Bench) {
 
 async fn settings_are_the_members_own(bench: &Bench) {
     let id = bench.group(&["ana", "bob"]).await;
-    let put = async |wish: SettingsWish| {
-        bench.node().put_settings(id, &user("ana"), wish).await.unwrap().expect("a member")
+    let put = async |wish: SettingsWish| match bench
+        .node()
+        .put_settings(id, &user("ana"), wish, 9)
+        .await
+        .unwrap()
+    {
+        SettingsPut::Put(settings, changed) => (settings, changed),
+        other => panic!("{other:?}"),
     };
     let nothing = SettingsWish::default();
     assert_eq!(put(nothing).await, (ChatSettings::default(), false));
@@ -371,7 +381,8 @@ async fn settings_of_who_is_no_member_are_not_put(bench: &Bench) {
     done(bench, GroupChange { goes: vec![user("bob")], ..going }).await;
     let wish = SettingsWish { archived: Some(true), ..SettingsWish::default() };
     for (chat, name) in [(id, "bob"), (id, "eve"), (bench.chat_id(), "ana")] {
-        assert_eq!(bench.node().put_settings(chat, &user(name), wish).await.unwrap(), None);
+        let put = bench.node().put_settings(chat, &user(name), wish, 9).await.unwrap();
+        assert_eq!(put, SettingsPut::NoMember);
     }
     assert_eq!(place(bench, id, "bob").await.settings, ChatSettings::default());
 }
@@ -387,9 +398,10 @@ async fn settings_put_at_once_lose_nothing(bench: &Bench) {
     let mut tasks = JoinSet::new();
     for wish in wishes {
         let store = bench.node().clone();
-        tasks.spawn(async move { store.put_settings(id, &user("ana"), wish).await.unwrap() });
+        tasks.spawn(async move { store.put_settings(id, &user("ana"), wish, 9).await.unwrap() });
     }
-    assert!(tasks.join_all().await.iter().all(|put| put.is_some_and(|(_, changed)| changed)));
+    let put = tasks.join_all().await;
+    assert!(put.iter().all(|put| matches!(put, SettingsPut::Put(_, true))), "{put:?}");
     let settings = place(bench, id, "ana").await.settings;
     assert!(settings.pinned_at.is_some() && settings.archived);
     assert_eq!((settings.muted_until, settings.revision), (until.flatten(), 3));

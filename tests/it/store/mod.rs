@@ -16,6 +16,8 @@ mod groups;
 mod history;
 mod jobs;
 mod notices;
+mod listed;
+mod owned;
 mod people;
 mod receipts;
 mod search;

@@ -190,30 +190,6 @@ async fn a_former_place_is_told_for_seven_days() {
 }
 
 #[tokio::test]
-async fn a_deleted_chat_is_there_for_nobody() {
-    let file = File::new();
-    let bench = file.open().await;
-    let mut new = bench.new_group(&["ana", "bob"]);
-    new.key = Some("g|ana|1".to_owned());
-    let chat = bench.create(new.clone()).await;
-    file.write("UPDATE chats SET deleted_at = 1 WHERE id = ?1", [chat.0.as_bytes()]);
-    let store = bench.node();
-    assert_eq!(store.chats(&[chat]).await.unwrap(), []);
-    assert_eq!(store.changed_chats(&[chat], Timestamp(0)).await.unwrap(), []);
-    assert_eq!(store.members(chat).await.unwrap(), []);
-    assert_eq!(store.pairs(&[chat]).await.unwrap(), []);
-    assert_eq!(store.member(chat, &user("ana")).await.unwrap(), None);
-    assert_eq!(store.memberships(&user("ana")).await.unwrap(), []);
-    assert_eq!(store.count_memberships(&[user("ana")]).await.unwrap(), [0]);
-    assert_eq!(store.create_chat(new.clone()).await.unwrap(), Created::Deleted);
-    new.content_hash = [9; 16];
-    assert_eq!(store.create_chat(new).await.unwrap(), Created::Reused);
-    let refused = store.append(bench.message(chat, "ana", "c1")).await;
-    assert!(matches!(refused, Err(AppendError::NotMember)));
-    bench.close().await;
-}
-
-#[tokio::test]
 async fn a_full_chat_is_refused_and_the_others_go_on() {
     let file = File::new();
     let bench = file.open().await;

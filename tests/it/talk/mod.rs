@@ -2,7 +2,7 @@
 
 mod content;
 mod errors;
-mod files;
+pub(crate) mod files;
 mod groups;
 mod inbox;
 mod large;

@@ -12,7 +12,8 @@ use super::PATIENCE;
 pub(crate) struct Web {
     client: Client,
     addr: SocketAddr,
-    token: String,
+    /// Values of the header of this name, as they are.
+    authorization: Vec<String>,
 }
 
 /// An answer that comes frame by frame.
@@ -31,21 +32,30 @@ pub(crate) enum Part {
 }
 
 impl Web {
-    pub(crate) fn new(addr: SocketAddr, token: String) -> Self {
+    pub(crate) fn new(addr: SocketAddr, mut token: String) -> Self {
+        token.insert_str(0, "Bearer ");
+        Self::signed(addr, vec![token])
+    }
+
+    /// A page that says of itself what it likes.
+    pub(crate) fn signed(addr: SocketAddr, authorization: Vec<String>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().http1_only().timeout(PATIENCE * 2);
-        Self { client: client.build().unwrap(), addr, token }
+        Self { client: client.build().unwrap(), addr, authorization }
     }
 
     fn post(&self, method: &str, message: &[u8]) -> RequestBuilder {
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         let (service, method) = method.split_once('/').unwrap_or(("ChatService", method));
-        self.client
+        let request = self
+            .client
             .post(format!("http://{}/adda.v1.{service}/{method}", self.addr))
             .header("content-type", "application/grpc-web+proto")
             .header("x-grpc-web", "1")
-            .bearer_auth(&self.token)
-            .body([&[0], &length[..], message].concat())
+            .body([&[0], &length[..], message].concat());
+        self.authorization
+            .iter()
+            .fold(request, |request, value| request.header("authorization", value))
     }
 
     /// A call that answers with frames.

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod get;
+mod gone;
 mod memory;
 mod parts;
 mod refused;
@@ -112,6 +113,11 @@ impl Files {
     async fn refused(&mut self, id: &str, chat: &str) -> String {
         Refusal::from(self.ask(id, chat).await).reason
     }
+}
+
+/// The id of a file that a user has uploaded, which no message has yet.
+pub(crate) async fn uploaded(world: &World, user: &str, bytes: &[u8]) -> String {
+    Files::of(world, user).await.upload("file", bytes).await.unwrap().attachment_id
 }
 
 fn piece(piece: Piece) -> UploadAttachmentRequest {

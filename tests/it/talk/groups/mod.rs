@@ -100,7 +100,10 @@ async fn note(live: &mut Live, chat: &str) -> (u32, SystemNoteKind, proto::Syste
 /// All notes of a chat, oldest first, as one of its members sees them.
 async fn notes(api: &mut Api, chat: &str) -> Vec<SystemNoteKind> {
     let all = crate::world::history(api, chat).await;
-    all.iter().filter_map(|message| message.system_note.as_ref()).map(|it| it.kind()).collect()
+    all.iter()
+        .filter_map(|message| message.system_note.as_ref())
+        .map(adda::proto::SystemNote::kind)
+        .collect()
 }
 
 /// Waits for a message of this text.

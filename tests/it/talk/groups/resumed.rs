@@ -60,8 +60,8 @@ async fn a_device_that_was_away_learns_of_all_of_it(world: World) {
     assert!(removed.contains(&(&*left, 2)) && removed.contains(&(&*deleted, 2)), "{removed:?}");
     for event in &events {
         let of = |chat: &str| format!("{event:?}").contains(chat);
-        let word = updated(event).is_some_and(|it| it.removed);
-        assert!(word || (!of(&left) && !of(&deleted)), "{event:?}");
+        let farewell = updated(event).is_some_and(|it| it.removed);
+        assert!(farewell || (!of(&left) && !of(&deleted)), "{event:?}");
     }
     let shown =
         events.iter().filter_map(updated).find(|it| it.chat.as_ref().unwrap().title == "Renamed");

@@ -72,6 +72,9 @@ async fn a_new_name_is_told_to_those_who_know_its_user(mut world: World) {
     let shown = chat(&mut world.api("carol").await, &group).await;
     let member = shown.members.iter().find(|member| member.user_id == "alice").unwrap();
     assert!(member.display_name.starts_with("Alice"));
+    let asked = proto::GetUsersRequest { user_ids: vec!["alice".to_owned()] };
+    let known = world.people("carol").await.get_users(asked).await.unwrap().into_inner().users;
+    assert_eq!(member.profile_updated_at, known[0].updated_at, "so that copies can be told apart");
     send(&mut world.api("bob").await, &apart, "last", "last").await;
     told(&mut eve, "last").await;
     assert_eq!(names(&mut eve), Vec::<String>::new(), "a stranger is told nothing");
@@ -82,7 +85,8 @@ async fn who_is_met_for_the_first_time_gets_a_name(world: World) {
     let mut alice = world.connect("alice", "phone").await;
     alice.caught_up().await;
     let shown = chat(&mut alice.api, &group).await;
-    assert!(shown.members.iter().any(|of| of.user_id == "newcomer" && of.display_name.is_empty()));
+    let member = shown.members.iter().find(|of| of.user_id == "newcomer").unwrap();
+    assert!(member.display_name.is_empty() && member.profile_updated_at.is_none());
     let _live = world.connect("newcomer", "phone").await;
     named(&mut alice, "newcomer", "Newcomer").await;
 }

@@ -1,0 +1,167 @@
+/** What a user does with messages, chats and people, each one call: what it answers is taken in at once. */
+
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { CallOptions } from "@connectrpc/connect";
+
+import { ChatKind, MemberRole, type Chat as ProtoChat } from "./gen/adda/v1/chat_pb.js";
+import { DeleteScope } from "./gen/adda/v1/message_calls_pb.js";
+import type { Message as ProtoMessage } from "./gen/adda/v1/message_pb.js";
+import type { Attachment, Member, Message, Role, User } from "./model.js";
+import type { Core } from "./session/core.js";
+import { attachmentOf, chatInputs, memberOf, messageOf, profileInputs, settingsOf, userOf } from "./translate.js";
+
+/** A page of something; `next` is given to the next question, and empty after the last. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string;
+}
+
+export interface Privacy {
+  readonly hideLastActive: boolean;
+  readonly hideReadReceipts: boolean;
+}
+
+const ROLES = { member: MemberRole.MEMBER, admin: MemberRole.ADMIN, owner: MemberRole.OWNER } as const;
+
+/** Each throws `AddaError`. */
+export abstract class Verbs {
+  protected abstract readonly core: Core;
+
+  /** New text for an own message, while `select.mayEdit`. */
+  async edit(message: Message, text: string, mentions: readonly string[] = []): Promise<void> {
+    const { chatId, messageId } = message;
+    const request = { chatId, messageId, text, mentions: [...mentions] };
+    const answer = await this.core.calls.call((options) => this.core.calls.chat.editMessage(request, options));
+    await this.adopt(answer.message);
+  }
+
+  /** Deletes for everyone, or for this user alone. */
+  async remove(message: Message, forEveryone: boolean): Promise<void> {
+    const { chatId, messageId, seq } = message;
+    const scope = forEveryone ? DeleteScope.EVERYONE : DeleteScope.ME;
+    const answer = await this.core.calls.call((options) =>
+      this.core.calls.chat.deleteMessage({ chatId, messageId, scope }, options));
+    await this.adopt(answer.message);
+    if (!forEveryone) await this.core.commit([{ type: "hidden", chatId, seq, messageId }]);
+  }
+
+  /** Adds an emoji, or takes it back. */
+  async react(message: Message, emoji: string, on: boolean): Promise<void> {
+    const { chatId, messageId } = message;
+    const request = { chatId, messageId, emoji };
+    const { chat } = this.core.calls;
+    const answer = await this.core.calls.call<{ message?: ProtoMessage | undefined }>((options) =>
+      on ? chat.addReaction(request, options) : chat.removeReaction(request, options));
+    await this.adopt(answer.message);
+  }
+
+  private async adopt(message: ProtoMessage | undefined): Promise<void> {
+    if (message) await this.core.commit([{ type: "message", message: messageOf(message, this.core.state().me, true) }]);
+  }
+
+  /** Messages by what they say, newest first; of one chat, or of all. */
+  async search(query: string, where: { chatId?: string; pageToken?: string } = {}): Promise<Page<Message>> {
+    const request = { query, chatId: where.chatId ?? "", pageToken: where.pageToken ?? "", pageSize: 30 };
+    const answer = await this.core.calls.call((options) => this.core.calls.chat.searchMessages(request, options));
+    return { items: answer.messages.map((each) => messageOf(each, this.core.state().me, true)), next: answer.nextPageToken };
+  }
+
+  /** A file with a URL that works now. */
+  async attachment(attachmentId: string, chatId: string): Promise<Attachment | null> {
+    const request = { attachmentId, chatId };
+    const answer = await this.core.calls.call((options) => this.core.calls.files.getAttachment(request, options));
+    return answer.attachment ? attachmentOf(answer.attachment) : null;
+  }
+
+  /** The direct chat with a user, made if there is none. Answers its id. */
+  async openDirect(userId: string): Promise<string> {
+    return this.create({ kind: ChatKind.DIRECT, memberIds: [userId] });
+  }
+
+  /** Makes a group. With the same `key` again it is the same group. */
+  async createGroup(title: string, memberIds: readonly string[], key: string = this.core.env.uuid()): Promise<string> {
+    return this.create({ kind: ChatKind.GROUP, memberIds: [...memberIds], title, clientChatId: key });
+  }
+
+  private async create(request: { kind: ChatKind; memberIds: string[]; title?: string; clientChatId?: string }): Promise<string> {
+    const { chat } = await this.core.calls.call((options) => this.core.calls.chat.createChat(request, options));
+    if (!chat) return "";
+    await this.core.commit(chatInputs(chat, this.core.state().me, true));
+    return chat.chatId;
+  }
+
+  async rename(chatId: string, title: string): Promise<void> {
+    await this.change((options) => this.core.calls.chat.updateChat({ chatId, title }, options));
+  }
+
+  async addMembers(chatId: string, userIds: readonly string[]): Promise<void> {
+    await this.change((options) => this.core.calls.chat.addMembers({ chatId, userIds: [...userIds] }, options));
+  }
+
+  async removeMember(chatId: string, userId: string): Promise<void> {
+    await this.change((options) => this.core.calls.chat.removeMember({ chatId, userId }, options));
+  }
+
+  async setRole(chatId: string, userId: string, role: Role): Promise<void> {
+    await this.change((options) => this.core.calls.chat.setMemberRole({ chatId, userId, role: ROLES[role] }, options));
+  }
+
+  private async change(how: (options: CallOptions) => Promise<{ chat?: ProtoChat | undefined }>): Promise<void> {
+    const { chat } = await this.core.calls.call(how);
+    if (chat) await this.core.commit(chatInputs(chat, this.core.state().me, true));
+  }
+
+  async leave(chatId: string): Promise<void> {
+    await this.core.calls.call((options) => this.core.calls.chat.leaveGroup({ chatId }, options));
+  }
+
+  async deleteGroup(chatId: string): Promise<void> {
+    await this.core.calls.call((options) => this.core.calls.chat.deleteChat({ chatId }, options));
+  }
+
+  async listMembers(chatId: string, pageToken = ""): Promise<Page<Member>> {
+    const request = { chatId, pageToken, pageSize: 200 };
+    const answer = await this.core.calls.call((options) => this.core.calls.chat.listMembers(request, options));
+    await this.core.commit(answer.members.flatMap(profileInputs));
+    return { items: answer.members.map(memberOf), next: answer.nextPageToken };
+  }
+
+  /** Pins, archives or mutes, on all devices of this user. `mutedUntil` 0: heard again. */
+  async setSettings(
+    chatId: string,
+    wish: { pinned?: boolean; archived?: boolean; mutedUntil?: number },
+  ): Promise<void> {
+    const { mutedUntil, ...rest } = wish;
+    const request = { chatId, ...rest,
+      ...(mutedUntil === undefined ? {} : { mutedUntil: timestampFromMs(Math.max(mutedUntil, 1)) }) };
+    const { settings } = await this.core.calls.call((options) => this.core.calls.chat.setChatSettings(request, options));
+    if (settings) await this.core.commit([{ type: "settings", chatId, settings: settingsOf(settings) }]);
+  }
+
+  /** Users whom this one shares or shared a chat with; others are left out. */
+  async users(userIds: readonly string[]): Promise<readonly User[]> {
+    const answer = await this.core.calls.call((options) => this.core.calls.users.getUsers({ userIds: [...userIds] }, options));
+    const users = answer.users.map(userOf);
+    await this.core.commit(users.map((user) => ({ type: "user", user })));
+    return users;
+  }
+
+  async block(userId: string, blocked: boolean): Promise<void> {
+    const { users } = this.core.calls;
+    await this.core.calls.call<unknown>((options) =>
+      blocked ? users.blockUser({ userId }, options) : users.unblockUser({ userId }, options));
+  }
+
+  async listBlocked(pageToken = ""): Promise<Page<User>> {
+    const answer = await this.core.calls.call((options) => this.core.calls.users.listBlockedUsers({ pageToken }, options));
+    return { items: answer.users.flatMap(({ user }) => (user ? [userOf(user)] : [])), next: answer.nextPageToken };
+  }
+
+  /** What this user hides of themselves, and so does not see of others; changed where wished. */
+  async privacy(wish?: Partial<Privacy>): Promise<Privacy> {
+    const { users } = this.core.calls;
+    const told = await this.core.calls.call(async (options) =>
+      wish ? (await users.updatePrivacy(wish, options)).privacy : (await users.getPrivacy({}, options)).privacy);
+    return { hideLastActive: told?.hideLastActive ?? false, hideReadReceipts: told?.hideReadReceipts ?? false };
+  }
+}

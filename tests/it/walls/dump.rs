@@ -1,0 +1,82 @@
+//! All that a store holds, row by row: what was refused must have changed nothing of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::TryStreamExt as _;
+use mongodb::bson::Document;
+
+use crate::world::World;
+
+/// Rows by where they are kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Dump(BTreeMap<String, BTreeSet<String>>);
+
+/// What the server writes by itself: whether the store is there, and whose turn it is.
+const OWN: [&str; 2] = ["ping", "turns"];
+/// Written some time after a stream has ended or gone to the background.
+const LATE: &str = "last_active";
+
+impl Dump {
+    pub(super) async fn of(world: &World) -> Self {
+        let mut all = match world.store.strip_prefix("sqlite:") {
+            Some(path) => sqlite(path),
+            None => mongo(&world.store).await,
+        };
+        all.retain(|name, _| !OWN.contains(&name.as_str()));
+        assert!(all.values().any(|rows| !rows.is_empty()), "there is something to look at");
+        Self(all)
+    }
+
+    /// What is in one and not in the other.
+    pub(super) fn changes(&self, after: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        let none = BTreeSet::new();
+        for name in self.0.keys().chain(after.0.keys()).collect::<BTreeSet<_>>() {
+            let (before, after) =
+                (self.0.get(name).unwrap_or(&none), after.0.get(name).unwrap_or(&none));
+            changes.extend(before.difference(after).map(|row| format!("- {name}: {row}")));
+            changes.extend(after.difference(before).map(|row| format!("+ {name}: {row}")));
+        }
+        changes
+    }
+}
+
+fn sqlite(path: &str) -> BTreeMap<String, BTreeSet<String>> {
+    use rusqlite::{Connection, OpenFlags};
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let db = Connection::open_with_flags(path, flags).unwrap();
+    // The words of messages are in the messages too.
+    let tables =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'found_by%'";
+    let mut tables = db.prepare(tables).unwrap();
+    let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let mut all = BTreeMap::new();
+    for name in names.map(Result::unwrap) {
+        let mut rows = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let names: Vec<_> = rows.column_names().map(str::to_owned).collect();
+        let shown = rows.query_map([], |row| {
+            let shown = names.iter().filter(|name| *name != LATE);
+            let values = shown.map(|name| row.get::<_, rusqlite::types::Value>(name.as_str()));
+            Ok(format!("{:?}", values.collect::<Result<Vec<_>, _>>()?))
+        });
+        let shown = shown.unwrap().map(Result::unwrap).collect();
+        all.insert(name, shown);
+    }
+    all
+}
+
+async fn mongo(uri: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+    let database = client.default_database().unwrap();
+    let mut all = BTreeMap::new();
+    for name in database.list_collection_names().await.unwrap() {
+        let rows = database.collection::<Document>(&name).find(Document::new()).await.unwrap();
+        let rows: Vec<Document> = rows.try_collect().await.unwrap();
+        let shown = rows.into_iter().map(|mut row| {
+            row.remove(LATE);
+            row.to_string()
+        });
+        all.insert(name, shown.collect());
+    }
+    all
+}
