@@ -242,6 +242,7 @@ labels! {
         Notices = "notices",
         CountUnreadNotices = "count_unread_notices",
         ReadNotices = "read_notices",
+        ForgetNotices = "forget_notices",
         FindChat = "find_chat",
         Now = "now",
         OpenFile = "open_file",

@@ -74,6 +74,7 @@ impl Rule {
 
 /// What there is to know of a message and of whom it is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Facts {
     /// It mentions the user.
     pub mentions_me: bool,

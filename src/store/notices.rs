@@ -70,4 +70,7 @@ pub trait Notices: Send + Sync {
 
     /// Marks notifications of a user read; answers how many were not. Those of others stay.
     async fn read_notices(&self, user: &UserId, which: NoticeChoice) -> Result<u32>;
+
+    /// Forgets how a user wants to be told, and what the user was told.
+    async fn forget_notices(&self, user: &UserId) -> Result<()>;
 }

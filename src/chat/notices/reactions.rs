@@ -80,7 +80,8 @@ impl Service {
         for job in self.store.take_jobs(QUEUE, LEASE, AT_ONCE).await? {
             let age = self.store.now().await?.since(job.noted_at);
             if age < REACTION_WITHIN {
-                self.store.put_off_job(QUEUE, &job.id, REACTION_WITHIN - age).await?;
+                let left = REACTION_WITHIN.saturating_sub(age);
+                self.store.put_off_job(QUEUE, &job.id, left).await?;
                 continue;
             }
             if let Some((chat, message, by, emoji)) = read(&job)

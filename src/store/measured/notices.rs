@@ -32,4 +32,8 @@ impl Notices for Measured {
     async fn read_notices(&self, user: &UserId, which: NoticeChoice) -> Result<u32> {
         timed(Operation::ReadNotices, self.0.read_notices(user, which)).await
     }
+
+    async fn forget_notices(&self, user: &UserId) -> Result<()> {
+        timed(Operation::ForgetNotices, self.0.forget_notices(user)).await
+    }
 }

@@ -70,9 +70,9 @@ impl Notices for MongoStore {
     }
 
     async fn put_preferences(&self, user: &UserId, new: Preferences) -> Result<Preferences> {
-        let body = written(Preferences { revision: 0, ..new })?;
+        let body = written(&Preferences { revision: 0, ..new })?;
         // What was never said is as by default.
-        let before = doc! { "$ifNull": ["$body", literal(written(Preferences::default())?)] };
+        let before = doc! { "$ifNull": ["$body", literal(written(&Preferences::default())?)] };
         let revision = doc! { "$ifNull": ["$revision", 0_i64] };
         let put = vec![doc! { "$set": {
             "revision": { "$cond": [
@@ -170,6 +170,15 @@ impl Notices for MongoStore {
         let count = round(async { update.await }).await?.modified_count;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
+
+    async fn forget_notices(&self, user: &UserId) -> Result<()> {
+        let db = self.db()?;
+        let notices = db.notices.delete_many(doc! { "user_id": user.as_str() });
+        round(async { notices.await }).await?;
+        let preferences = db.preferences.delete_one(doc! { "_id": user.as_str() });
+        round(async { preferences.await }).await?;
+        Ok(())
+    }
 }
 
 impl Db {
@@ -235,8 +244,8 @@ fn literal(text: impl Into<String>) -> Document {
     doc! { "$literal": text.into() }
 }
 
-fn written(preferences: Preferences) -> Result<String> {
-    serde_json::to_string(&preferences).map_err(|error| StoreError::Broken(error.into()))
+fn written(preferences: &Preferences) -> Result<String> {
+    serde_json::to_string(preferences).map_err(|error| StoreError::Broken(error.into()))
 }
 
 fn preferences(doc: &Document) -> Result<(UserId, Preferences)> {

@@ -67,6 +67,19 @@ impl Notices for SqliteStore {
         let user = user.clone();
         self.writer.ask(move |db, _| Ok(read_notices(db, &user, &which)?)).await
     }
+
+    async fn forget_notices(&self, user: &UserId) -> Result<()> {
+        let user = user.clone();
+        self.writer
+            .ask(move |db, _| {
+                for table in ["notices", "preferences"] {
+                    db.prepare_cached(&format!("DELETE FROM {table} WHERE user_id = ?1"))?
+                        .execute([user.as_str()])?;
+                }
+                Ok(())
+            })
+            .await
+    }
 }
 
 fn preferences(db: &Connection, user: &UserId) -> rusqlite::Result<Option<Preferences>> {

@@ -22,6 +22,7 @@ on_every_store!(
     unread_ones_are_counted_in_the_order_asked,
     the_oldest_go_where_there_are_too_many,
     what_is_too_old_is_not_there,
+    what_is_forgotten_is_as_if_it_had_never_been,
 );
 
 const KEPT: NoticesKept = NoticesKept { age: Duration::from_secs(3600), most: 100 };
@@ -133,7 +134,7 @@ async fn what_is_noted_is_there_unread_and_of_now(bench: &Bench) {
 
 async fn noting_again_does_nothing_and_a_higher_version_replaces(bench: &Bench) {
     let first = notice(bench, "ana", 2);
-    assert_eq!(put(bench, &[first.clone()]).await.len(), 1);
+    assert_eq!(put(bench, std::slice::from_ref(&first)).await.len(), 1);
     let id = first.id;
     bench.node().read_notices(&user("ana"), NoticeChoice::Named(vec![id])).await.unwrap();
     let kept = listed(bench, all_of("ana")).await;
@@ -247,4 +248,19 @@ async fn what_is_too_old_is_not_there(bench: &Bench) {
     bench.later().await;
     assert_eq!(listed(bench, all_of("ana")).await, []);
     assert_eq!(bench.node().count_unread_notices(&[user("ana")]).await.unwrap(), [0]);
+}
+
+async fn what_is_forgotten_is_as_if_it_had_never_been(bench: &Bench) {
+    for name in ["ana", "bob"] {
+        put(bench, &[notice(bench, name, 1), notice(bench, name, 1)]).await;
+        let off = Preferences { off: true, ..Preferences::default() };
+        bench.node().put_preferences(&user(name), off).await.unwrap();
+    }
+    for _ in 0..2 {
+        bench.node().forget_notices(&user("ana")).await.unwrap();
+    }
+    assert_eq!(listed(bench, all_of("ana")).await, []);
+    let left = bench.node().preferences(&[user("ana"), user("bob")]).await.unwrap();
+    assert_eq!(left.into_iter().map(|(of, _)| of).collect::<Vec<_>>(), [user("bob")]);
+    assert_eq!(listed(bench, all_of("bob")).await.len(), 2);
 }
