@@ -133,6 +133,18 @@ pub const RESERVE_AGE: Duration = Duration::from_secs(60);
 /// How long a change of it waits for the other nodes: longer than one that was not told of it takes
 /// to notice that it is deaf (4 s).
 pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Notifications of a user in the app: more than anyone looks through. The oldest go.
+pub const MAX_NOTICES: u32 = 1_000;
+/// Notifications that one call marks read. `FIELD_INVALID`.
+pub const MAX_NOTICES_NAMED: usize = 100;
+/// Messages that were not acknowledged by then came while the user was away.
+pub const NOTICE_AFTER: Duration = Duration::from_secs(5);
+/// By then all messages are in the log that will be: an append is given up after some seconds.
+pub const NOTICE_AT_LAST: Duration = Duration::from_secs(60);
+/// Notifications noted, and users told of them, at once.
+pub const NOTICES_AT_ONCE: usize = 500;
+/// A reaction that is not there so long after it was announced is not coming.
+pub const REACTION_WITHIN: Duration = Duration::from_secs(15);
 /// Users that one call may ask about. `FIELD_INVALID`.
 pub const MAX_USERS_ASKED: usize = 100;
 /// Users who are told of one's new name, smaller chats first; others learn it when they next look.

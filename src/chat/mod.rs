@@ -43,8 +43,10 @@ pub mod inbox;
 pub mod leases;
 pub mod limits;
 mod mentions;
+mod notices;
 pub mod people;
 pub mod position;
+pub mod preferences;
 pub mod presence;
 pub mod privacy;
 pub mod profile;
@@ -80,6 +82,8 @@ pub struct Settings {
     pub edit_window: Duration,
     /// Whether messages can be searched.
     pub search: bool,
+    /// How long notifications in the app are kept.
+    pub notices_kept: Duration,
     /// How long a resume token is good.
     pub resume_window: Duration,
     /// How long a place in presence stays without being renewed.
@@ -190,6 +194,7 @@ impl Service {
         service.keep(vital, "healing", own().make_good());
         service.keep(vital, "changes left untold", own().tell_untold(found));
         service.keep(vital, "presence", own().keep_presence());
+        service.keep(vital, "notifications", own().keep_notices());
         service.keep(vital, "attachments", own().look_after_files());
         service.keep(vital, "who was signed out", own().read_revocations());
         service.keep(vital, "what is to go", own().erase_what_is_due());

@@ -253,6 +253,10 @@ pub struct TimeArgs {
     #[arg(long, env = "ADDA_EDIT_WINDOW", value_name = "TIME", default_value = "15m", value_parser = time)]
     pub edit_window: Duration,
 
+    /// How many days notifications in the app are kept, 1 to 3650.
+    #[arg(long, env = "ADDA_NOTIFICATIONS_DAYS", value_name = "DAYS", default_value_t = 90)]
+    pub notifications_days: u32,
+
     /// How long a server that was told to stop may take to be gone.
     #[arg(long, env = "ADDA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
     pub drain_timeout: Duration,

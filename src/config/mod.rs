@@ -147,6 +147,8 @@ pub struct Times {
     pub resume_window: Duration,
     /// How long after they were sent messages may be edited.
     pub edit_window: Duration,
+    /// How long notifications in the app are kept.
+    pub notifications: Duration,
     /// How long a node that leaves waits for those it serves.
     pub drain_timeout: Duration,
 }

@@ -19,7 +19,7 @@ pub use message::{
     MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,
     NoteKind, Reaction, SystemNote,
 };
-pub use notice::{Level, Preferences, Preview};
+pub use notice::{Level, Notice, NoticeKind, Preferences, Preview, QuietHours};
 pub use people::{Privacy, Reserve, User};
 pub use seqs::{MAX_RUNS, Run, SeqSet};
 

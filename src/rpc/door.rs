@@ -148,8 +148,3 @@ pub(super) fn user_id(field: &'static str, raw: &str) -> Result<UserId> {
     UserId::parse(raw)
         .ok_or_else(|| Error::field(field, "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -"))
 }
-
-/// A call of the contract that this server cannot do yet.
-pub(super) fn not_yet<T>() -> Result<T> {
-    Err(Error::new(Reason::UnknownCommand, "this server does not know this call yet"))
-}

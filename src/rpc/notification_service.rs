@@ -3,10 +3,12 @@
 
 use tonic::Request;
 
-use super::door::{Answer, Door, call, is_service, not_yet, user_id};
+use super::chat_requests::time;
+use super::door::{Answer, Door, call, is_service, missing, user_id, within};
 use super::generated::notification_service_server::NotificationService;
 use crate::chat::push::{DeviceDraft, Way};
-use crate::model::Platform;
+use crate::error::Error;
+use crate::model::{Level, Platform};
 use crate::proto;
 
 #[tonic::async_trait]
@@ -46,35 +48,63 @@ impl NotificationService for Door {
         &self,
         request: Request<proto::GetPreferencesRequest>,
     ) -> Answer<proto::GetPreferencesResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, _body| {
+            let preferences = self.service.preferences(&caller.user).await?;
+            proto::GetPreferencesResponse { preferences: Some(preferences) }
+        })
     }
 
     async fn update_preferences(
         &self,
         request: Request<proto::UpdatePreferencesRequest>,
     ) -> Answer<proto::UpdatePreferencesResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let new = body.preferences.ok_or_else(|| missing("preferences"))?;
+            let preferences = self.service.update_preferences(&caller.user, new).await;
+            let preferences = preferences.map_err(|error| within("preferences", error))?;
+            proto::UpdatePreferencesResponse { preferences: Some(preferences) }
+        })
     }
 
     async fn set_chat_notifications(
         &self,
         request: Request<proto::SetChatNotificationsRequest>,
     ) -> Answer<proto::SetChatNotificationsResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let level = match body.level {
+                0 => Level::default(),
+                known => Level::from_number(known)
+                    .ok_or_else(|| Error::field("level", "ALL, MENTIONS or NONE"))?,
+            };
+            let until = body.until.map(|at| time("until", &at)).transpose()?;
+            let (user, chat) = (&caller.user, &body.chat_id);
+            self.service.set_chat_notifications(user, chat, level, until).await?;
+            proto::SetChatNotificationsResponse {}
+        })
     }
 
     async fn list_notifications(
         &self,
         request: Request<proto::ListNotificationsRequest>,
     ) -> Answer<proto::ListNotificationsResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let (size, token) = (body.page_size, &body.page_token);
+            let page =
+                self.service.list_notifications(&caller.user, size, token, body.unread_first);
+            page.await?
+        })
     }
 
     async fn mark_notifications_read(
         &self,
         request: Request<proto::MarkNotificationsReadRequest>,
     ) -> Answer<proto::MarkNotificationsReadResponse> {
-        call!(self, request, |_caller, _body| not_yet()?)
+        call!(self, request, |caller, body| {
+            let until = body.all_until.map(|at| time("all_until", &at)).transpose()?;
+            let (user, named) = (&caller.user, &body.notification_ids);
+            let unread_count = self.service.mark_notifications_read(user, named, until).await?;
+            proto::MarkNotificationsReadResponse { unread_count }
+        })
     }
 
     async fn explain_delivery(

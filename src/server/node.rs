@@ -94,6 +94,7 @@ impl Node {
                 streams: config.rates.map(|rates| rates.streams),
             },
             edit_window: config.times.edit_window,
+            notices_kept: config.times.notifications,
             search: config.search,
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,

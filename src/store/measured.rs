@@ -20,6 +20,7 @@ mod devices;
 mod files;
 mod groups;
 mod jobs;
+mod notices;
 mod owned;
 mod people;
 mod services;

@@ -21,6 +21,7 @@ mod jobs;
 pub mod limit;
 mod measured;
 pub mod mongo;
+mod notices;
 mod owned;
 mod people;
 mod services;
@@ -33,6 +34,7 @@ pub use files::Files;
 pub use groups::{GroupChange, GroupChanged, Groups, MemberPlace, SettingsPut, SettingsWish};
 pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
+pub use notices::{NoticeChoice, NoticeQuery, Notices, NoticesKept};
 pub use owned::Owned;
 pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
 pub use services::{Counts, REVOCATIONS_KEPT, Revocation, Services};
@@ -47,7 +49,18 @@ pub const COUNT_CAP: u32 = 1000;
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
 pub trait Store:
-    Content + Devices + Files + Groups + Jobs + Owned + People + Services + Send + Sync + 'static
+    Content
+    + Devices
+    + Files
+    + Groups
+    + Jobs
+    + Notices
+    + Owned
+    + People
+    + Services
+    + Send
+    + Sync
+    + 'static
 {
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;

@@ -162,6 +162,7 @@ impl Service {
 
     async fn forget_own_reserve(self: &Arc<Self>, user: &UserId) -> Result<()> {
         self.store.forget_reserve(user).await?;
+        self.store.forget_notices(user).await?;
         let changed = Changed { user: user.clone(), other: None, again: false };
         self.reserve_changed(changed).await;
         Ok(())

@@ -53,11 +53,14 @@ struct Candidate {
 }
 
 /// What the store knows of candidates.
+#[derive(Default)]
 struct Known {
     devices: HashMap<UserId, Vec<Device>>,
     members: HashMap<(ChatId, UserId), Member>,
     standings: HashMap<(ChatId, UserId), Vec<Standing>>,
     preferences: HashMap<UserId, Preferences>,
+    /// Who sent what is answered.
+    answered: HashMap<(ChatId, Seq), UserId>,
 }
 
 impl Service {
@@ -167,19 +170,28 @@ impl Service {
         candidates.retain(|of| !streams.contains(&of.user));
         let places: Vec<(ChatId, UserId)> =
             candidates.iter().map(|of| (of.roster.chat.id, of.user.clone())).collect();
-        let (members, found) = if places.is_empty() {
-            (Vec::new(), Vec::new())
-        } else {
-            tokio::try_join!(self.store.places(&places), self.store.standings(&places))?
-        };
+        if places.is_empty() {
+            return Ok(Known::default());
+        }
+        let users: Vec<UserId> = devices.keys().cloned().collect();
+        let answers: HashSet<(ChatId, Seq)> =
+            candidates.iter().flat_map(|of| &of.messages).filter_map(|of| answers(of)).collect();
+        let answers: Vec<(ChatId, Seq)> = answers.into_iter().collect();
+        let (members, found, preferences, answered) = tokio::try_join!(
+            self.store.places(&places),
+            self.store.standings(&places),
+            self.store.preferences(&users),
+            self.store.messages(&answers)
+        )?;
         let mut standings: HashMap<_, Vec<Standing>> = HashMap::new();
         for standing in found {
             let place = (standing.spot.chat, standing.spot.user.clone());
             standings.entry(place).or_default().push(standing);
         }
         let members = members.into_iter().map(|of| ((of.chat, of.user.clone()), of)).collect();
-        let preferences = HashMap::new();
-        Ok(Known { devices, members, standings, preferences })
+        let preferences = preferences.into_iter().collect();
+        let senders = answered.into_iter().filter_map(|of| Some(((of.chat, of.seq), of.sender?)));
+        Ok(Known { devices, members, standings, preferences, answered: senders.collect() })
     }
 
     /// Those who have a stream somewhere. Where that cannot be known all may have: a later look is
@@ -223,7 +235,7 @@ impl Service {
             let has = has.map_or(0, |of| of.acked_to.max(of.pushed_to)).max(active_to);
             let mut due = None;
             for message in unread.iter().filter(|message| message.seq > has) {
-                let facts = self.facts(candidate, message, member, now).await?;
+                let facts = self.facts(candidate, known, message, member, now).await?;
                 let preferences = known.preferences.get(&candidate.user);
                 let verdict = decide(preferences.unwrap_or(&Preferences::default()), facts, now);
                 join(&mut due, verdict, message);
@@ -250,6 +262,7 @@ impl Service {
     async fn facts(
         &self,
         candidate: &Candidate,
+        known: &Known,
         message: &Message,
         member: &Member,
         now: Timestamp,
@@ -260,9 +273,16 @@ impl Service {
             _ => false,
         };
         let mentions_me = message.mentions.contains(&candidate.user);
-        let facts = Facts { mentions_me, blocked, ..Facts::default() };
+        let answered = answers(message).and_then(|place| known.answered.get(&place));
+        let answers_me = answered == Some(&candidate.user);
+        let facts = Facts { mentions_me, answers_me, blocked, ..Facts::default() };
         Ok(facts.in_chat(&member.settings, now))
     }
+}
+
+/// The place of what a message answers.
+fn answers(message: &Message) -> Option<(ChatId, Seq)> {
+    message.reply_to.map(|(_, seq)| (message.chat, seq))
 }
 
 /// The newest that rings; else the newest that is held back; else the newest of all.

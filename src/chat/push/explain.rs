@@ -7,7 +7,7 @@ use crate::chat::Service;
 use crate::chat::access::{chat_id, message_id};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{ChatKind, DeviceId, Member, Message, Preferences, UserId};
+use crate::model::{ChatKind, DeviceId, Member, Message, UserId};
 use crate::proto::{self, DeliveryStepKind};
 use crate::push::rules::{Facts, Rule, Verdict, decide};
 use crate::store::{Device, Standing};
@@ -63,7 +63,7 @@ impl Service {
         let hidden = !is_service && self.hides_reads(caller, &member, &way.user).await?;
         steps.extend(of_user(&member, &message, hidden));
         if !steps.iter().any(|of| of.kind() != DeliveryStepKind::Stored) {
-            let rule = self.why_not(&message, &member, &devices);
+            let rule = self.why_not(&message, &member, &devices).await?;
             let detail = rule.filter(|_| is_service).unwrap_or_default();
             let kind = if rule.is_some() {
                 DeliveryStepKind::Suppressed
@@ -85,31 +85,38 @@ impl Service {
     }
 
     /// By which rule it does not ring, as things are set now.
-    fn why_not(
+    async fn why_not(
         &self,
         message: &Message,
         member: &Member,
         devices: &[Device],
-    ) -> Option<&'static str> {
+    ) -> Result<Option<&'static str>> {
         let now = self.clock.now();
         if !message.counts() {
-            return Some("it is deleted, or a note");
+            return Ok(Some("it is deleted, or a note"));
         }
         if member.left_at.is_some() {
-            return Some("the user has left");
+            return Ok(Some("the user has left"));
         }
         if !self.pushes.push.is_on() {
-            return Some("pushes are off");
+            return Ok(Some("pushes are off"));
         }
         if !devices.iter().any(|device| device.token.is_some()) {
-            return Some("no device is registered");
+            return Ok(Some("no device is registered"));
         }
         let mentions_me = message.mentions.contains(&member.user);
-        let facts = Facts { mentions_me, ..Facts::default() }.in_chat(&member.settings, now);
-        match decide(&Preferences::default(), facts, now) {
+        let answered = match message.reply_to {
+            Some((_, seq)) => self.store.messages(&[(message.chat, seq)]).await?.pop(),
+            None => None,
+        };
+        let answers_me = answered.and_then(|of| of.sender).as_ref() == Some(&member.user);
+        let facts = Facts { mentions_me, answers_me, ..Facts::default() };
+        let preferences = self.store.preferences(std::slice::from_ref(&member.user)).await?;
+        let preferences = preferences.into_iter().next().map(|(_, of)| of).unwrap_or_default();
+        Ok(match decide(&preferences, facts.in_chat(&member.settings, now), now) {
             Verdict::Ring { .. } => None,
             Verdict::Hold { rule, .. } | Verdict::Never { rule } => Some(Rule::name(rule)),
-        }
+        })
     }
 }
 

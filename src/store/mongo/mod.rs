@@ -31,6 +31,7 @@ mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod owned;
 mod people;
 mod queue;

@@ -17,6 +17,7 @@ use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
 use super::files::FileDoc;
+use super::notices::NoticeDoc;
 use super::people::ReserveDoc;
 
 /// How long making all indexes may take when the store opens.
@@ -51,6 +52,10 @@ pub(super) struct Db {
     pub(super) files: Collection<FileDoc>,
     /// By user id: what each keeps from others.
     pub(super) reserves: Collection<ReserveDoc>,
+    /// By user id: how each wants to be told.
+    pub(super) preferences: Collection<Document>,
+    /// Notifications in the app, by their derived ids.
+    pub(super) notices: Collection<NoticeDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
     /// By user id: when the user was signed out.
@@ -105,6 +110,8 @@ impl Db {
             users: database.collection("users"),
             files: database.collection("files"),
             reserves: database.collection("reserves"),
+            preferences: database.collection("preferences"),
+            notices: database.collection("notices"),
             keys: database.collection("keys"),
             revocations: database.collection("revocations"),
             jobs: database.collection("jobs"),
@@ -162,6 +169,11 @@ impl Db {
         let blocked = index(doc! { "blocked.user": 1 }, IndexOptions::default());
         self.reserves.create_index(blocked).await.map_err(|error| failure(&error))?;
         // mongod itself takes out what is too old.
+        let then = IndexOptions::builder().expire_after(Duration::ZERO).build();
+        let by_user = doc! { "user_id": 1, "read": 1, "updated_at": -1, "_id": -1 };
+        let notices =
+            [index(by_user, IndexOptions::default()), index(doc! { "expires_at": 1 }, then)];
+        self.notices.create_indexes(notices).await.map_err(|error| failure(&error))?;
         let kept = IndexOptions::builder().expire_after(REVOCATIONS_KEPT).build();
         let revocations = self.revocations.create_index(index(doc! { "at": 1 }, kept)).await;
         revocations.map_err(|error| failure(&error))?;

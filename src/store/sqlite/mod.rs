@@ -35,6 +35,7 @@ mod groups;
 mod jobs;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod owned;
 mod people;
 mod queue;

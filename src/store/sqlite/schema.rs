@@ -93,6 +93,8 @@ CREATE TABLE members (
   pinned_at      INTEGER,
   archived       INTEGER NOT NULL DEFAULT 0,
   muted_until    INTEGER,
+  level          INTEGER NOT NULL DEFAULT 1,
+  level_until    INTEGER,
   settings_rev   INTEGER NOT NULL DEFAULT 0,
   settings_at    INTEGER,
   left_at        INTEGER,
@@ -188,6 +190,30 @@ CREATE TABLE trail (
 ) STRICT;
 CREATE INDEX trail_message ON trail (message_id, user_id, at);
 CREATE INDEX trail_age ON trail (at);
+
+CREATE TABLE preferences (
+  user_id TEXT NOT NULL PRIMARY KEY,
+  body    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notices (
+  id         BLOB    NOT NULL PRIMARY KEY,
+  user_id    TEXT    NOT NULL,
+  kind       INTEGER NOT NULL,
+  chat_id    BLOB    NOT NULL,
+  message_id BLOB    NOT NULL,
+  seq        INTEGER NOT NULL,
+  version    INTEGER NOT NULL,
+  actor_id   TEXT,
+  count      INTEGER NOT NULL,
+  emoji      TEXT    NOT NULL,
+  updated_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  read       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notices_user ON notices (user_id, updated_at, id);
+CREATE INDEX notices_unread ON notices (user_id, updated_at, id) WHERE NOT read;
+CREATE INDEX notices_expire ON notices (expires_at);
 
 CREATE TABLE jobs (
   queue    TEXT    NOT NULL,

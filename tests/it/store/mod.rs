@@ -17,6 +17,7 @@ mod groups;
 mod history;
 mod jobs;
 mod listed;
+mod notices;
 mod owned;
 mod people;
 mod receipts;

@@ -14,6 +14,7 @@ use adda::config::{Cli, Command, Config, DEV_SECRET, Secret};
 use adda::model::UserId;
 use adda::proto;
 use adda::proto::chat_service_client::ChatServiceClient;
+use adda::proto::notification_service_client::NotificationServiceClient;
 use adda::proto::user_service_client::UserServiceClient;
 use adda::server::Node;
 use adda::store::Store;
@@ -86,6 +87,9 @@ pub(crate) type Api = ChatServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The calls about people of one user at one node.
 pub(crate) type People = UserServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// The calls about notifications of one user at one node.
+pub(crate) type Notifications = NotificationServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Puts a token on every call.
 #[derive(Clone)]
@@ -250,6 +254,13 @@ impl World {
     /// The calls about people of a user at the first node.
     pub(crate) async fn people(&self, user: &str) -> People {
         self.people_at(0, user).await
+    }
+
+    /// The calls about notifications of a user at a node.
+    pub(crate) async fn notifications_at(&self, node: usize, user: &str) -> Notifications {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.addrs[node])).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        NotificationServiceClient::with_interceptor(channel, Bearer(token(user)))
     }
 
     /// A stream of a user's device at a node.
