@@ -11,7 +11,7 @@ help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 run: ## Build and start a development server, page and all, on http://127.0.0.1:8080.
-	@bash clients/web/build.sh || echo "run: without the page (see above)" >&2
+	@bash clients/web/build.sh || echo "run: the page could not be built (see above)" >&2
 	page=; [ ! -e $(PAGE)/index.html ] || page="--page $(PAGE)"; \
 	$(CARGO) run --bin adda -- serve --dev --listen 127.0.0.1:8080 --store $(DEV_STORE) --bus memory: $$page
 

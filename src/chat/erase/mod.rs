@@ -43,7 +43,11 @@ impl Erasure {
 
     fn read(body: &[u8]) -> Option<Self> {
         let mut words = std::str::from_utf8(body).ok()?.split(' ');
-        match (words.next()?, words.next()?, words.next()) {
+        let what = (words.next()?, words.next()?, words.next());
+        if words.next().is_some() {
+            return None;
+        }
+        match what {
             ("user", "keep", Some(user)) => Some(Self::User(UserId::parse(user)?, Fate::Keep)),
             ("user", "erase", Some(user)) => Some(Self::User(UserId::parse(user)?, Fate::Erase)),
             ("chat", chat, None) => Some(Self::Chat(ChatId::parse(chat)?)),

@@ -76,14 +76,6 @@ pub(super) const ROWS: [Row; 44] = [
     ("ChatService/Subscribe",              [OK, OK, OK, OK, OK, OK, OK]),
 ];
 
-/// Rows of calls that the contract has and this server has not.
-const COMING: [&str; 2] = ["AdminService/ExportUser", "AdminService/DeleteUser"];
-
-/// Whether a call is one of those.
-pub(super) fn is_coming(call: &str) -> bool {
-    COMING.contains(&call)
-}
-
 /// After these the group is not what it was.
 const SPENT: [&str; 6] = [
     "ChatService/DeleteMessage",
@@ -125,10 +117,7 @@ async fn got(way: Way, rpc: &Rpc, scene: &Scene, caller: &Caller) -> Got {
 
 /// All of a row that change nothing, then all others.
 async fn row(world: &World, way: Way, rpc: &Rpc, cells: [&str; 7], scene: &Scene, all: &[Caller]) {
-    let wants = |caller: &Caller| match cells[caller.role as usize] {
-        OK if is_coming(&rpc.name) => "UNKNOWN_COMMAND",
-        cell => cell,
-    };
+    let wants = |caller: &Caller| cells[caller.role as usize];
     let (answered, refused): (Vec<_>, Vec<_>) = all.iter().partition(|caller| wants(caller) == OK);
     let before = Dump::of(world).await;
     let mut none = None;
