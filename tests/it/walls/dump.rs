@@ -11,8 +11,9 @@ use crate::world::World;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dump(BTreeMap<String, BTreeSet<String>>);
 
-/// What the server writes by itself: whether the store is there, and whose turn it is.
-const OWN: [&str; 2] = ["ping", "turns"];
+/// What the server writes by itself: whether the store is there, whose turn it is, and what follows
+/// from messages some seconds later.
+const OWN: [&str; 5] = ["ping", "turns", "notices", "standings", "trail"];
 /// Written some time after a stream has ended or gone to the background.
 const LATE: &str = "last_active";
 
