@@ -307,7 +307,8 @@ impl Service {
     }
 }
 
-fn shown(notice: &Notice) -> proto::Notification {
+/// As its user sees it.
+pub(super) fn shown(notice: &Notice) -> proto::Notification {
     proto::Notification {
         notification_id: notice.id.to_string(),
         kind: notice.kind.number(),
