@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
+use super::explain::ExplainArgs;
 use super::limits::LimitArgs;
 use super::load::LoadArgs;
 use super::push::PushArgs;
@@ -36,6 +37,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Talks: a line client.
     Chat(ChatArgs),
+    /// Tells why a message rang, or did not: its way to each recipient.
+    Explain(Box<ExplainArgs>),
     /// Puts load on a server and measures what it does.
     Load(Box<LoadArgs>),
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub mod args;
 mod check;
+pub mod explain;
 pub mod limits;
 pub mod load;
 mod operator;

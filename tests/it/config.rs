@@ -76,6 +76,8 @@ fn wrong_values_are_refused_by_name() {
     refused(&["serve", "--dev"], &[("REDIS_URL", "localhost")], "REDIS_URL");
     refused(&["serve"], &[("ADDA_DEV", "maybe")], "--dev");
     refused(&["token"], &[], "--user");
+    refused(&["explain", "c", "m"], &[], "--as");
+    refused(&["explain", "c", "m", "--as", "a b"], &[], "--as");
     refused(&["token", "--user", "a b"], &[], "--user");
     refused(&["token", "--user", "a", "--ttl", "0s"], &[], "--ttl");
     refused(&["dance"], &[], "dance");

@@ -6,7 +6,10 @@ use super::fake::{Does, Fcm};
 use super::{notifications, on_both, register, world};
 use crate::world::{Backends, Refusal, World, eventually, run, send, unique};
 
-on_both! { the_way_of_a_message_is_told_to_its_sender_alone }
+on_both! {
+    the_way_of_a_message_is_told_to_its_sender_alone,
+    an_operator_is_told_by_a_command,
+}
 
 async fn explain(
     world: &World,
@@ -77,4 +80,59 @@ async fn the_way_of_a_message_is_told_to_its_sender_alone(backends: Backends) {
         );
         assert_eq!(refused.reason, "MESSAGE_NOT_FOUND", "{by} {user}");
     }
+}
+
+/// What `adda explain` prints, and how it ends.
+async fn command(world: &World, line: &[&str]) -> (Option<i32>, String, String) {
+    let server = format!("http://{}", world.addr(0));
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_adda"));
+    command.env_clear().arg("explain").args(line).args(["--server", &server]);
+    let output = command.output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+async fn an_operator_is_told_by_a_command(backends: Backends) {
+    let fcm = Fcm::open().await;
+    let Some(world) = world(backends, &fcm, &[]).await else { return };
+    let chat = world.group("alice", &["bob", "carol"]).await;
+    let phone = register(&world, "bob", "phone").await;
+    let sent = send(&mut world.api("alice").await, &chat, "m1", "a secret").await;
+    fcm.next(&phone, 0).await;
+    let id = sent.message_id.as_str();
+    let said = eventually("the push is told", async || {
+        let (code, said, _) = command(&world, &[&chat, id, "--as", "alice"]).await;
+        assert_eq!(code, Some(0));
+        said.contains("PUSHED").then_some(said)
+    });
+    let said = said.await;
+    let mut told = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    let mut user = "";
+    for line in said.lines() {
+        match line.strip_prefix("  ") {
+            None => user = line,
+            Some(step) => {
+                let (at, what) = step.split_once(' ').unwrap();
+                assert!(at == "-" || at.starts_with("20"), "{step}");
+                told.entry(user).or_default().push(what.trim());
+            }
+        }
+    }
+    assert_eq!(told.keys().copied().collect::<Vec<_>>(), ["bob", "carol"], "not the sender");
+    assert_eq!(told["bob"][0], "STORED");
+    assert!(told["bob"][1].starts_with("PUSHED") && told["bob"][1].contains("phone"), "{said}");
+    assert!(told["carol"][1].contains("no device is registered"), "{said}");
+    assert!(!said.contains("secret"));
+
+    let (code, only, _) = command(&world, &[&chat, id, "--to", "carol"]).await;
+    assert_eq!((code, only.lines().next()), (Some(0), Some("carol")));
+    let (code, none, why) = command(&world, &[&chat, &unique(), "--as", "alice"]).await;
+    assert_eq!((code, none.as_str()), (Some(1), ""));
+    assert!(why.contains("MESSAGE_NOT_FOUND"), "{why}");
+    let token = crate::world::token("alice");
+    let line = [&*chat, id, "--as", "alice", "--token", &token];
+    let (code, _, why) = command(&world, &line).await;
+    assert!(code == Some(1) && why.contains("SCOPE_MISSING"), "{why}");
+    let (code, _, why) = command(&world, &[&chat, id, "--to", "a b"]).await;
+    assert!(code == Some(64) && why.contains("--to"), "{why}");
 }
