@@ -70,6 +70,7 @@ impl Service {
                 seqs: vec![proto::SeqRange { first: message.seq, last: message.seq }],
                 read: true,
                 session: None,
+                device: None,
                 urgent: true,
             };
             self.acknowledge(user, ack).await?;

@@ -74,12 +74,16 @@ impl Service {
 
     /// What is unread in all chats of a user; stops at 1000.
     pub async fn total_unread(&self, user: &UserId) -> Result<u32> {
+        Ok(total(self.unread_of(user).await?.values()))
+    }
+
+    /// What is unread in each chat of a user; chats in which nothing is may be left out.
+    pub(super) async fn unread_of(&self, user: &UserId) -> Result<HashMap<ChatId, u32>> {
         let chats = self.store.chats_of(user).await?;
         let heads = self.store.heads(&chats).await?;
         let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
         let places = self.memberships_in(user, &chats).await?;
-        let counts = self.count_all(&places, &heads).await?;
-        Ok(total(counts.values()))
+        self.count_all(&places, &heads).await
     }
 }
 

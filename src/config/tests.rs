@@ -38,6 +38,7 @@ fn defaults_are_those_of_the_contract() {
         presence_grace: secs(5),
         resume_window: secs(7 * 24 * 3600),
         edit_window: secs(900),
+        notifications: secs(90 * 24 * 3600),
         drain_timeout: secs(20),
     };
     assert_eq!(config.times, times);

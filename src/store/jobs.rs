@@ -46,6 +46,9 @@ pub trait Jobs: Send + Sync {
     /// less than [`JOBS_REMEMBERED`] ago, stays as it is.
     async fn put_jobs(&self, queue: &str, jobs: Vec<NewJob>) -> Result<()>;
 
+    /// Notes one job as [`Self::put_jobs`] does, but it is due after this long.
+    async fn put_job_later(&self, queue: &str, job: NewJob, after: Duration) -> Result<()>;
+
     /// Takes work of a queue that is due, the longest due first, at most `limit`. Until `lease` is
     /// over nobody else gets it; then, unless it was finished or put off, whoever asks.
     async fn take_jobs(&self, queue: &str, lease: Duration, limit: u32) -> Result<Vec<Job>>;

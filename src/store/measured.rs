@@ -16,9 +16,11 @@ use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, U
 use crate::trace;
 
 mod content;
+mod devices;
 mod files;
 mod groups;
 mod jobs;
+mod notices;
 mod owned;
 mod people;
 mod services;

@@ -15,6 +15,10 @@ impl Jobs for Measured {
         timed(Operation::PutJobs, self.0.put_jobs(queue, jobs)).await
     }
 
+    async fn put_job_later(&self, queue: &str, job: NewJob, after: Duration) -> Result<()> {
+        timed(Operation::PutJobs, self.0.put_job_later(queue, job, after)).await
+    }
+
     async fn take_jobs(&self, queue: &str, lease: Duration, limit: u32) -> Result<Vec<Job>> {
         timed(Operation::TakeJobs, self.0.take_jobs(queue, lease, limit)).await
     }

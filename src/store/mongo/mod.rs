@@ -20,6 +20,7 @@
 mod changes;
 mod chats;
 mod content;
+mod devices;
 mod docs;
 mod failure;
 mod files;
@@ -30,6 +31,7 @@ mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod owned;
 mod people;
 mod queue;

@@ -28,12 +28,14 @@ use crate::vital::Vital;
 
 mod chats;
 mod content;
+mod devices;
 mod failure;
 mod files;
 mod groups;
 mod jobs;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod owned;
 mod people;
 mod queue;

@@ -1,7 +1,7 @@
 //! Groups that change, and what members set for themselves.
 
 use adda::clock::Timestamp;
-use adda::model::{Chat, ChatId, ChatSettings, Member, Message, NoteKind, Role, SeqSet};
+use adda::model::{Chat, ChatId, ChatSettings, Level, Member, Message, NoteKind, Role, SeqSet};
 use adda::store::{
     AppendError, Created, GroupChange, GroupChanged, NewMessage, SettingsPut, SettingsWish,
 };
@@ -109,6 +109,7 @@ async fn who_comes_back_is_as_good_as_new(bench: &Bench) {
         pinned: Some(true),
         archived: Some(true),
         muted_until: Some(Some(Timestamp(253_402_300_799_000))),
+        level: Some((Level::None, Some(Timestamp(253_402_300_799_000)))),
     };
     bench.node().put_settings(id, &user("bob"), wish, 9).await.unwrap();
     let going = change(bench, id, NoteKind::MemberLeft).await;
@@ -342,11 +343,18 @@ async fn settings_are_the_members_own(bench: &Bench) {
     // What is so already changes nothing.
     assert_eq!(put(SettingsWish { pinned: Some(true), ..nothing }).await, (first, false));
     let until = Timestamp(253_402_300_799_999);
-    let wish = SettingsWish { archived: Some(true), muted_until: Some(Some(until)), ..nothing };
+    let wish = SettingsWish {
+        archived: Some(true),
+        muted_until: Some(Some(until)),
+        level: Some((Level::Mentions, Some(until))),
+        ..nothing
+    };
     let (second, changed) = put(wish).await;
     let want = ChatSettings {
         archived: true,
         muted_until: Some(until),
+        level: Level::Mentions,
+        level_until: Some(until),
         revision: 2,
         changed_at: second.changed_at,
         ..first
@@ -355,7 +363,12 @@ async fn settings_are_the_members_own(bench: &Bench) {
     assert!(second.changed_at > first.changed_at);
     assert_eq!(place(bench, id, "ana").await.settings, second);
     assert_eq!(place(bench, id, "bob").await.settings, ChatSettings::default());
-    let back = SettingsWish { pinned: Some(false), archived: Some(false), muted_until: Some(None) };
+    let back = SettingsWish {
+        pinned: Some(false),
+        archived: Some(false),
+        muted_until: Some(None),
+        level: Some((Level::All, None)),
+    };
     let (last, _) = put(back).await;
     let want = ChatSettings { revision: 3, changed_at: last.changed_at, ..ChatSettings::default() };
     assert_eq!(last, want);

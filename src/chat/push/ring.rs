@@ -1,0 +1,210 @@
+//! A push goes out: claimed, so that nobody else sends it; put into words; sent; settled.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::due::{Due, age};
+use crate::chat::Service;
+use crate::chat::limits::{PUSH_APART, PUSH_CLAIM, PUSHES_AT_ONCE};
+use crate::chat::unread::total;
+use crate::error::Result;
+use crate::metrics::{self, Pushed};
+use crate::model::{ChatId, User, UserId};
+use crate::proto::DeliveryStepKind;
+use crate::push::words::{News, words};
+use crate::push::{Note, NoteKind, Sent};
+use crate::store::{Claimed, Device, Spot, Trace};
+
+/// Pushes that are settled together, if as many have come back.
+const SETTLED_AT_ONCE: usize = 256;
+/// Users whose unread messages are counted at once.
+const COUNTED_AT_ONCE: usize = 16;
+/// How often what was taken is noted, if the store does not answer.
+const SETTLE_TRIES: u32 = 5;
+const SETTLE_PAUSE: Duration = Duration::from_millis(500);
+
+/// What must be looked at again.
+#[derive(Debug)]
+pub(super) struct Undone {
+    pub(super) due: Due,
+    pub(super) why: Why,
+}
+
+/// Why it must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Another is at it, or there was a push just now.
+    Claimed(Duration),
+    /// The push service could not take it, and said perhaps when it can.
+    Later(Option<Duration>),
+}
+
+/// Unread messages of each chat of a user.
+type Unread = HashMap<UserId, HashMap<ChatId, u32>>;
+
+impl Service {
+    /// Sends what is due; answers what is not done. An error: the rest is not done either, and
+    /// some of it is claimed for a while.
+    pub(super) async fn ring(self: &Arc<Self>, due: Vec<Due>) -> Result<Vec<Undone>> {
+        let claims: Vec<_> = due.iter().map(|due| (due.spot(), due.message.seq)).collect();
+        let claimed = self.store.claim_pushes(&claims, PUSH_CLAIM, PUSH_APART).await?;
+        let (mut ours, mut undone) = (Vec::new(), Vec::new());
+        for (due, claimed) in due.into_iter().zip(claimed) {
+            match claimed {
+                Claimed::Yes => ours.push(due),
+                Claimed::Done => {}
+                Claimed::Later(after) => undone.push(Undone { due, why: Why::Claimed(after) }),
+            }
+        }
+        if ours.is_empty() {
+            return Ok(undone);
+        }
+        let (unread, names) = tokio::try_join!(self.unread_of_all(&ours), self.names_of(&ours))?;
+        let sent = ours.into_iter().map(|due| {
+            let (note, push) = (note(&due, &unread, &names), self.pushes.push.clone());
+            async move {
+                let began = Instant::now();
+                let sent = push.send(&note).await;
+                metrics::push_seconds().took(began.elapsed());
+                (due, sent)
+            }
+        });
+        let sent: Vec<_> = sent.collect();
+        let sent = stream::iter(sent).buffer_unordered(PUSHES_AT_ONCE);
+        let mut sent = sent.ready_chunks(SETTLED_AT_ONCE);
+        while let Some(some) = sent.next().await {
+            undone.extend(self.settle(some).await);
+        }
+        Ok(undone)
+    }
+
+    /// Notes what came of pushes; answers those that must be tried again.
+    async fn settle(&self, sent: Vec<(Due, Sent)>) -> Vec<Undone> {
+        let (mut settled, mut traces, mut undone) = (Vec::new(), Vec::new(), Vec::new());
+        for (due, sent) in sent {
+            traces.push(trace(&due, &sent));
+            let taken = (sent == Sent::Taken).then_some(due.message.seq);
+            settled.push((due.spot(), taken));
+            metrics::pushes().of(outcome(&sent)).inc();
+            match sent {
+                Sent::Taken => {
+                    metrics::push_age_seconds().took(age(&due.message, self.clock.now()));
+                }
+                Sent::Gone(why) => self.drop_token(&due.device, &why).await,
+                Sent::Refused(why) => {
+                    let (user, device) = (&due.device.user, &due.device.id);
+                    tracing::error!(%user, %device, why, "the push service refuses a push");
+                }
+                Sent::Later { after, .. } => undone.push(Undone { due, why: Why::Later(after) }),
+            }
+        }
+        self.note_settled(&settled).await;
+        if let Err(error) = self.store.note_trail(&traces).await {
+            tracing::warn!(%error, "cannot note what became of pushes");
+        }
+        undone
+    }
+
+    /// What was taken and is not noted is sent again by a later look: so it is tried for a while.
+    async fn note_settled(&self, settled: &[(Spot, Option<u32>)]) {
+        for _ in 0..SETTLE_TRIES {
+            match self.store.settle_pushes(settled).await {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "cannot note that pushes are done"),
+            }
+            tokio::time::sleep(SETTLE_PAUSE).await;
+        }
+    }
+
+    pub(super) async fn drop_token(&self, of: &Device, why: &str) {
+        let (user, device) = (&of.user, &of.id);
+        tracing::info!(%user, %device, why, "the push service knows a token no more");
+        let Some(token) = &of.token else { return };
+        // If it cannot be noted now, the next push tells it again.
+        if let Err(error) = self.store.fail_device(user, device, token, why).await {
+            tracing::warn!(%error, "cannot note that a token is gone");
+        }
+        self.pushes.registered.invalidate(user);
+    }
+
+    /// What is unread of each of these users: the badge is the sum, as in the inbox.
+    async fn unread_of_all(self: &Arc<Self>, due: &[Due]) -> Result<Unread> {
+        let users: HashSet<UserId> = due.iter().map(|due| due.device.user.clone()).collect();
+        let counts = users.into_iter().map(|user| {
+            let service = Arc::clone(self);
+            async move {
+                let counts = service.unread_of(&user).await?;
+                Ok((user, counts))
+            }
+        });
+        stream::iter(counts).buffer_unordered(COUNTED_AT_ONCE).try_collect().await
+    }
+
+    async fn names_of(&self, due: &[Due]) -> Result<HashMap<UserId, User>> {
+        let senders = due.iter().filter_map(|due| due.message.sender.clone());
+        let senders: HashSet<UserId> = senders.collect();
+        let users = self.store.users(&senders.into_iter().collect::<Vec<_>>()).await?;
+        Ok(users.into_iter().map(|user| (user.id.clone(), user)).collect())
+    }
+}
+
+fn note(due: &Due, unread: &Unread, names: &HashMap<UserId, User>) -> Note {
+    let (device, message) = (&due.device, &due.message);
+    let counts = unread.get(&device.user);
+    let count = counts.and_then(|counts| counts.get(&message.chat)).copied().unwrap_or(1);
+    // Who has not been met yet is shown by id.
+    let shown = |sender| names.get(sender).map(|user| user.display_name.as_str());
+    let sender = message
+        .sender
+        .as_ref()
+        .map(|sender| shown(sender).filter(|name| !name.is_empty()).unwrap_or(sender.as_str()));
+    let news = News {
+        sender,
+        group: due.group.as_deref(),
+        text: &message.text,
+        attachments: &message.attachments,
+        count,
+    };
+    let words = words(&device.locale, due.preview, &news);
+    Note {
+        token: device.token.clone().unwrap_or_default(),
+        platform: device.platform,
+        chat: message.chat,
+        seq: message.seq,
+        badge: total(counts.into_iter().flat_map(HashMap::values)),
+        kind: NoteKind::Message {
+            message: message.id,
+            title: words.title,
+            body: words.body,
+            sound: due.sound,
+        },
+    }
+}
+
+fn outcome(sent: &Sent) -> Pushed {
+    match sent {
+        Sent::Taken => Pushed::Taken,
+        Sent::Gone(_) => Pushed::Gone,
+        Sent::Refused(_) => Pushed::Refused,
+        Sent::Later { .. } => Pushed::Later,
+    }
+}
+
+fn trace(due: &Due, sent: &Sent) -> Trace {
+    let (step, detail) = match sent {
+        Sent::Taken => (DeliveryStepKind::Pushed, ""),
+        Sent::Gone(why) | Sent::Refused(why) | Sent::Later { why, .. } => {
+            (DeliveryStepKind::PushFailed, why.as_str())
+        }
+    };
+    Trace {
+        message: due.message.id,
+        user: due.device.user.clone(),
+        device: Some(due.device.id.clone()),
+        step: step.into(),
+        detail: detail.to_owned(),
+    }
+}

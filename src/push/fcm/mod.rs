@@ -1,0 +1,205 @@
+//! Firebase Cloud Messaging, HTTP v1: one message a request, many requests a connection.
+//!
+//! What its answers mean is told here, and nowhere else: see [`judge`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use super::{Note, Sent};
+use crate::clock::Clock;
+
+mod account;
+mod message;
+mod tokens;
+
+pub use account::{Account, Bad};
+use tokens::Tokens;
+
+/// Where the service is.
+pub const URL: &str = "https://fcm.googleapis.com";
+/// How long one request may take.
+const WITHIN: Duration = Duration::from_secs(10);
+/// How long a connection is waited for.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Requests under way at once: what a connection of theirs takes, a few times.
+const AT_ONCE: usize = 512;
+/// No pause is longer, whatever the service asks: messages are given up after an hour.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Whose project, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who we are.
+    pub account: Account,
+    /// Where the service is, without a path: [`URL`], or a test's.
+    pub url: String,
+}
+
+/// A client of one project.
+pub struct Fcm {
+    client: reqwest::Client,
+    url: String,
+    tokens: Tokens,
+    under_way: Semaphore,
+}
+
+impl Fcm {
+    /// Speaks HTTP/2 from the first byte: also where that is not agreed on by TLS.
+    pub fn new(options: Options, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
+        // Fails only where one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .http2_prior_knowledge()
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(5))
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("adda/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        let project = &options.account.project_id;
+        let url = format!("{}/v1/projects/{project}/messages:send", options.url);
+        let tokens = Tokens::new(options.account, clock)?;
+        Ok(Self { client, url, tokens, under_way: Semaphore::new(AT_ONCE) })
+    }
+
+    /// Sends one; once more where our own token was refused.
+    pub async fn send(&self, note: &Note) -> Sent {
+        let Ok(_permit) = self.under_way.acquire().await else { return later("closed", None) };
+        let message = message::of(note);
+        let mut refused = None;
+        loop {
+            let token = match self.tokens.get(refused.as_deref()).await {
+                Ok(token) => token,
+                Err(why) => return later(why, None),
+            };
+            match self.post(&token, &message).await {
+                Answer::Unauthorized if refused.is_none() => refused = Some(token),
+                Answer::Unauthorized => return later("UNAUTHENTICATED", None),
+                Answer::Sent(sent) => return sent,
+            }
+        }
+    }
+
+    async fn post(&self, token: &str, message: &serde_json::Value) -> Answer {
+        let request = self.client.post(&self.url).bearer_auth(token).json(message);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) if error.is_timeout() => return Answer::Sent(later("no answer", None)),
+            Err(_) => return Answer::Sent(later("the connection broke", None)),
+        };
+        let status = answer.status();
+        if status.is_success() {
+            return Answer::Sent(Sent::Taken);
+        }
+        let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let after = after.and_then(|after| after.trim().parse().ok()).map(Duration::from_secs);
+        let failure: Failure = answer.json().await.unwrap_or_default();
+        judge(status, &failure.error, after)
+    }
+}
+
+enum Answer {
+    Sent(Sent),
+    /// Our own token was not taken.
+    Unauthorized,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Failure {
+    #[serde(default)]
+    error: Status,
+}
+
+/// A `google.rpc.Status` as JSON.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    status: String,
+    details: Vec<Detail>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Detail {
+    #[serde(rename = "@type")]
+    kind: String,
+    #[serde(rename = "errorCode")]
+    error_code: String,
+}
+
+/// What an answer that is no success means. Of an invalid argument it is the kind of detail that
+/// says whether the token is meant (FcmError alone) or what we sent (BadRequest).
+fn judge(status: StatusCode, error: &Status, after: Option<Duration>) -> Answer {
+    let codes = error.details.iter().map(|detail| detail.error_code.as_str());
+    let code = codes.rev().find(|code| !code.is_empty()).unwrap_or(&error.status);
+    let ours = error.details.iter().any(|detail| detail.kind.ends_with("google.rpc.BadRequest"));
+    let of_fcm = error.details.iter().any(|detail| detail.kind.ends_with("FcmError"));
+    Answer::Sent(match (status, code) {
+        (StatusCode::NOT_FOUND, "UNREGISTERED") | (StatusCode::FORBIDDEN, "SENDER_ID_MISMATCH") => {
+            Sent::Gone(code.to_owned())
+        }
+        (StatusCode::BAD_REQUEST, _) if of_fcm && !ours => Sent::Gone(code.to_owned()),
+        (StatusCode::UNAUTHORIZED, "THIRD_PARTY_AUTH_ERROR") => Sent::Refused(code.to_owned()),
+        (StatusCode::UNAUTHORIZED, _) => return Answer::Unauthorized,
+        (status, _) if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
+            later(named(status, code), after.map(|after| after.min(LONGEST_PAUSE)))
+        }
+        (status, code) => Sent::Refused(named(status, code)),
+    })
+}
+
+fn named(status: StatusCode, code: &str) -> String {
+    if code.is_empty() { status.as_u16().to_string() } else { code.to_owned() }
+}
+
+fn later(why: impl Into<String>, after: Option<Duration>) -> Sent {
+    Sent::Later { why: why.into(), after }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn judged(status: u16, error: impl Into<serde_json::Value>) -> Option<Sent> {
+        let error = Status::deserialize(error.into()).unwrap();
+        match judge(StatusCode::from_u16(status).unwrap(), &error, None) {
+            Answer::Sent(sent) => Some(sent),
+            Answer::Unauthorized => None,
+        }
+    }
+
+    fn of_fcm(code: &str) -> serde_json::Value {
+        let kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
+        json!({ "status": "X", "details": [{ "@type": kind, "errorCode": code }] })
+    }
+
+    #[test]
+    fn a_token_goes_only_where_it_is_meant() {
+        let gone = |code: &str| Some(Sent::Gone(code.to_owned()));
+        assert_eq!(judged(404, of_fcm("UNREGISTERED")), gone("UNREGISTERED"));
+        assert_eq!(judged(403, of_fcm("SENDER_ID_MISMATCH")), gone("SENDER_ID_MISMATCH"));
+        assert_eq!(judged(400, of_fcm("INVALID_ARGUMENT")), gone("INVALID_ARGUMENT"));
+        let mut ours = of_fcm("INVALID_ARGUMENT");
+        let bad = json!({ "@type": "type.googleapis.com/google.rpc.BadRequest" });
+        ours["details"].as_array_mut().unwrap().push(bad);
+        assert_eq!(judged(400, ours), Some(Sent::Refused("INVALID_ARGUMENT".to_owned())));
+        assert_eq!(judged(404, json!({})), Some(Sent::Refused("404".to_owned())));
+        assert_eq!(judged(400, json!({})), Some(Sent::Refused("400".to_owned())));
+    }
+
+    #[test]
+    fn what_passes_is_tried_again() {
+        assert_eq!(judged(401, json!({ "status": "UNAUTHENTICATED" })), None);
+        for (status, code) in [(429, "QUOTA_EXCEEDED"), (503, "UNAVAILABLE"), (500, "INTERNAL")] {
+            assert_eq!(judged(status, of_fcm(code)), Some(later(code, None)));
+        }
+    }
+}
