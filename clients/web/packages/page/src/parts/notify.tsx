@@ -162,6 +162,7 @@ function Window({ hours, name, onChange, onRemove }: WindowProps) {
   };
   return (
     <div className="window" role="group" aria-label={name}>
+      <p className="small">{name}</p>
       <div className="pair">
         {(["start", "end"] as const).map((edge) => (
           <label key={edge}>{t(edge === "start" ? "settings.quiet.from" : "settings.quiet.to")}
@@ -174,8 +175,11 @@ function Window({ hours, name, onChange, onRemove }: WindowProps) {
       </div>
       <div className="days" role="group" aria-label={t("settings.quiet.days")}>
         {WEEK.map((day) => (
-          <button key={day} type="button" aria-label={weekday(day, true)} aria-pressed={days.includes(day)}
-            disabled={days.length === 1 && days.includes(day)} onClick={() => turn(day)}>{weekday(day, false)}</button>
+          <button key={day} type="button" aria-pressed={days.includes(day)}
+            disabled={days.length === 1 && days.includes(day)} onClick={() => turn(day)}>
+            <span aria-hidden="true">{weekday(day, false)}</span>
+            <span className="hidden">{weekday(day, true)}</span>
+          </button>
         ))}
       </div>
       <button type="button" className="plain" onClick={onRemove}>{t("settings.quiet.remove")}</button>
