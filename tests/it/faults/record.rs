@@ -80,6 +80,8 @@ pub(crate) struct Message {
     pub(crate) text: String,
     pub(crate) revision: u32,
     pub(crate) deleted: bool,
+    /// Each emoji, and how many gave it.
+    pub(crate) reactions: BTreeMap<String, u32>,
 }
 
 /// A chat as the store has it.
@@ -120,6 +122,13 @@ pub(crate) enum Entry {
     /// Put into the outbox.
     Wrote {
         chat: String,
+        id: String,
+        text: String,
+    },
+    /// An own message is to say this from now on; whether it came to that is not known.
+    Editing {
+        chat: String,
+        /// Under which it was sent.
         id: String,
         text: String,
     },

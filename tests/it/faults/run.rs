@@ -342,10 +342,12 @@ impl Run {
         let messages: usize = record.chats.values().map(|chat| chat.log.len()).sum();
         let entries = || record.devices.iter().flat_map(|device| &device.entries);
         let count = |is: fn(&Entry) -> bool| entries().filter(|(_, entry)| is(entry)).count();
+        let log = record.chats.values().flat_map(|chat| &chat.log);
+        let changed = log.filter(|message| message.revision > 0).count();
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "seed {}, {} nodes, {}, flags {:?}\n{messages} messages, {} acknowledged, {} told, {} streams in {:.0?}",
+            "seed {}, {} nodes, {}, flags {:?}\n{messages} messages, {} acknowledged, {} told, {changed} changed since, {} streams in {:.0?}",
             orders.seed,
             orders.ground.nodes,
             if orders.ground.servers { "MongoDB and Redis" } else { "SQLite and memory" },

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::phone::Phone;
+use super::record::Message;
 use crate::world::{api, token, unique};
 
 /// Sends that may wait in one outbox.
@@ -77,6 +78,7 @@ pub(crate) async fn talk(
                 phone.write(&room.id, &id, &format!("আড্ডা {count} by {}", phone.name()));
             }
             0..7 => {}
+            7 => change(&phone, &room.id, &mut random).await,
             _ => look(&phone, &room.id, &mut random),
         }
         let pause = Duration::from_millis(random.random_range(100..900));
@@ -104,6 +106,57 @@ fn look(phone: &Phone, room: &str, random: &mut StdRng) {
     let up = if random.random_bool(0.8) { top } else { random.random_range(1..=top) };
     let lines = random.random_range(1..30).min(up);
     phone.read(room, Run { first: up - lines + 1, last: up });
+}
+
+/// Edits, deletes, or reacts to one of the last messages. What fails may have been done, or not.
+async fn change(phone: &Phone, room: &str, random: &mut StdRng) {
+    let held: Vec<Message> = {
+        let disk = phone.disk.lock();
+        let held = disk.chats.get(room).map(|held| held.messages.values().rev().take(20));
+        held.into_iter()
+            .flatten()
+            .filter(|it| !it.sender.is_empty() && !it.deleted)
+            .cloned()
+            .collect()
+    };
+    if held.is_empty() {
+        return;
+    }
+    let message = &held[random.random_range(0..held.len())];
+    let (_, node) = phone.owner.ways[random.random_range(0..phone.owner.ways.len())];
+    let emoji = ["👍", "❤️", "😂"][random.random_range(0..3)].to_owned();
+    let (kind, number) = (random.random_range(0..10), random.random_range(0..1_000));
+    let (chat_id, message_id) = (room.to_owned(), message.id.clone());
+    let changed = async {
+        let Ok(mut api) = crate::world::try_api(node, token(&phone.owner.user)).await else {
+            return;
+        };
+        let came = match kind {
+            0..5 if message.sender == phone.owner.user => {
+                let text = format!("{} ({number})", message.text);
+                phone.edits(room, &message.client_id, &text);
+                let edit =
+                    proto::EditMessageRequest { chat_id, message_id, text, ..Default::default() };
+                api.edit_message(edit).await.map(drop)
+            }
+            5 if message.sender == phone.owner.user => {
+                let scope = proto::DeleteScope::Everyone.into();
+                let delete = proto::DeleteMessageRequest { chat_id, message_id, scope };
+                api.delete_message(delete).await.map(drop)
+            }
+            9 => {
+                let reaction = proto::RemoveReactionRequest { chat_id, message_id, emoji };
+                api.remove_reaction(reaction).await.map(drop)
+            }
+            _ => {
+                let reaction = proto::AddReactionRequest { chat_id, message_id, emoji };
+                api.add_reaction(reaction).await.map(drop)
+            }
+        };
+        // The stream tells what has become of it.
+        drop(came);
+    };
+    drop(tokio::time::timeout(Duration::from_secs(5), changed).await);
 }
 
 /// Sends again what was sent long ago, at another node perhaps, and writes down what was said.

@@ -16,6 +16,8 @@ struct Send<'r> {
     given: Option<At>,
     /// When its first answer came, and what it said.
     stored: Option<(At, u32, &'r str)>,
+    /// What else it may say.
+    edits: Vec<&'r str>,
 }
 
 pub(super) fn check(record: &Record, found: &mut Findings) {
@@ -52,6 +54,9 @@ fn sent<'r>(record: &'r Record, found: &mut Findings) -> Sent<'r> {
                 Entry::Wrote { chat, id, text } => {
                     let row = sent.entry((chat, id)).or_default();
                     (row.sender, row.text) = (&device.user, text);
+                }
+                Entry::Editing { chat, id, text } => {
+                    sent.entry((chat, id)).or_default().edits.push(text);
                 }
                 Entry::Given { send: Some((chat, id)), .. } => {
                     sent.entry((chat, id)).or_default().given.get_or_insert(*at);
@@ -102,7 +107,9 @@ fn check_sources(id: &str, chat: &Chat, sent: &Sent<'_>, found: &mut Findings) {
         let source = sent.get(&(id, message.client_id.as_str()));
         let as_sent = source.is_some_and(|send| {
             send.sender == message.sender
-                && (message.deleted || message.revision > 0 || send.text == message.text)
+                && (message.deleted
+                    || send.text == message.text
+                    || (message.revision > 0 && send.edits.contains(&message.text.as_str())))
         });
         if !as_sent {
             found.add(Kind::NeverSent, format!("{message:?} of {id}"));

@@ -28,30 +28,43 @@ pub(super) fn check(record: &Record, found: &mut Findings) {
 
 /// Messages of others, to be counted by runs.
 struct Others {
-    /// How many there are up to each seq.
+    /// How many there are up to each seq that are not deleted.
     up_to: Vec<u32>,
+    /// The same, with those that were deleted at some time.
+    ever: Vec<u32>,
 }
 
 impl Others {
     fn of(chat: &Chat, user: &str) -> Self {
         let last = chat.log.iter().map(|message| message.seq).max().unwrap_or(0);
-        let mut up_to = vec![0; last as usize + 1];
+        let (mut up_to, mut ever) = (vec![0; last as usize + 1], vec![0; last as usize + 1]);
         for message in &chat.log {
-            let counts = !message.sender.is_empty() && message.sender != user && !message.deleted;
-            up_to[message.seq as usize] = u32::from(counts);
+            let counts = !message.sender.is_empty() && message.sender != user;
+            up_to[message.seq as usize] = u32::from(counts && !message.deleted);
+            ever[message.seq as usize] = u32::from(counts);
         }
-        for at in 1..up_to.len() {
-            up_to[at] += up_to[at - 1];
+        for sum in [&mut up_to, &mut ever] {
+            for at in 1..sum.len() {
+                sum[at] += sum[at - 1];
+            }
         }
-        Self { up_to }
+        Self { up_to, ever }
     }
 
-    /// The definition: what others sent up to `last`, less what was read.
+    /// The definition: what others sent up to `last`, less what was read or deleted.
     fn unread(&self, read: &SeqSet, last: u32) -> u32 {
-        let top = u32::try_from(self.up_to.len() - 1).unwrap_or(u32::MAX);
-        let count = |run: Run| {
-            self.up_to[run.last as usize] - self.up_to[run.first.saturating_sub(1) as usize]
-        };
+        Self::count(&self.up_to, read, last)
+    }
+
+    /// The same before anything was deleted.
+    fn unread_at_most(&self, read: &SeqSet, last: u32) -> u32 {
+        Self::count(&self.ever, read, last)
+    }
+
+    fn count(up_to: &[u32], read: &SeqSet, last: u32) -> u32 {
+        let top = u32::try_from(up_to.len() - 1).unwrap_or(u32::MAX);
+        let count =
+            |run: Run| up_to[run.last as usize] - up_to[run.first.saturating_sub(1) as usize];
         read.missing(1, last.min(top)).into_iter().map(count).sum::<u32>().min(1000)
     }
 }
@@ -87,7 +100,7 @@ fn check_told(record: &Record, chat: &str, user: &str, others: &Others, found: &
     by_asked.sort_by_key(|index| told[*index].1);
     for index in by_asked {
         let (_, asked, _, top) = told[index];
-        bounds.entry(index).or_default().1 = others.unread(most.before(asked), top);
+        bounds.entry(index).or_default().1 = others.unread_at_most(most.before(asked), top);
     }
     for (index, (at, _, count, top)) in told.into_iter().enumerate() {
         let (least, most) = bounds[&index];

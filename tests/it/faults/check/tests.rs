@@ -33,6 +33,7 @@ fn message(seq: u32, sender: &str, id: &str) -> Message {
         text: format!("text of {id}"),
         revision: 0,
         deleted: false,
+        reactions: BTreeMap::new(),
     }
 }
 
@@ -322,6 +323,9 @@ fn what_was_seen_changes_by_edits_and_deletions_alone() {
     for device in &mut record.devices {
         device.picture.get_mut("c").unwrap().messages.insert(1, edited.clone());
     }
+    finds(&record, &[Kind::NeverSent]);
+    let text = "another".to_owned();
+    record.ann().then(9, Entry::Editing { chat: "c".into(), id: "a1".into(), text });
     finds(&record, &[]);
     let mut record = sound();
     let changed = Message { text: "another".into(), ..message(1, "ann", "a1") };

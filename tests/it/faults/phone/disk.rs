@@ -75,6 +75,24 @@ impl Held {
         }
     }
 
+    /// A message went for everyone. Answers it as it is held now, if it is, and if that is new.
+    pub(super) fn deleted(&mut self, it: &proto::MessageDeleted) -> Option<Message> {
+        let held = self.messages.get_mut(&it.seq).filter(|held| held.revision < it.revision)?;
+        held.revision = it.revision;
+        held.deleted = true;
+        held.text.clear();
+        held.reactions.clear();
+        Some(held.clone())
+    }
+
+    /// Reactions have changed; likewise.
+    pub(super) fn reacted(&mut self, it: &proto::ReactionsUpdated) -> Option<Message> {
+        let held = self.messages.get_mut(&it.seq).filter(|held| held.revision < it.revision)?;
+        held.revision = it.revision;
+        held.reactions = reactions(&it.reactions);
+        Some(held.clone())
+    }
+
     fn sets_of(&mut self, users: &[String], kind: Kind, seq: u32) {
         for user in users {
             self.add(user, kind, [Run { first: seq, last: seq }]);
@@ -197,5 +215,10 @@ pub(crate) fn plain(message: &proto::Message) -> Message {
         text: message.text.clone(),
         revision: message.revision,
         deleted: message.deleted_at.is_some(),
+        reactions: reactions(&message.reactions),
     }
+}
+
+fn reactions(all: &[proto::Reaction]) -> BTreeMap<String, u32> {
+    all.iter().map(|of| (of.emoji.clone(), of.count)).collect()
 }

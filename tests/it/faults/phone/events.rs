@@ -6,7 +6,7 @@ use adda::proto;
 use adda::proto::event::Event;
 use adda::proto::server_frame::Frame;
 
-use super::super::record::{Entry, Kind};
+use super::super::record::{Entry, Kind, Message};
 use super::disk::{plain, runs};
 use super::pages;
 use super::stream::{End, Line};
@@ -50,6 +50,7 @@ impl Line {
             Event::MessageEdited(edited) => {
                 if let Some(message) = edited.message {
                     phone.disk.lock().chat(&message.chat_id).merge(&message);
+                    self.changed(&message.chat_id, Some(plain(&message)));
                 }
             }
             Event::MessageDelivered(it) => {
@@ -68,9 +69,18 @@ impl Line {
                     phone.disk.lock().chat(&chat.chat_id).members(&chat.members);
                 }
             }
-            Event::MessageDeleted(_)
-            | Event::UserTyping(_)
-            | Event::ReactionsUpdated(_)
+            Event::MessageDeleted(it) => {
+                let held = phone.disk.lock().chat(&it.chat_id).deleted(&it);
+                self.changed(&it.chat_id, held);
+                if it.sender_id != phone.owner.user {
+                    self.count_anew(it.chat_id, it.seq);
+                }
+            }
+            Event::ReactionsUpdated(it) => {
+                let held = phone.disk.lock().chat(&it.chat_id).reacted(&it);
+                self.changed(&it.chat_id, held);
+            }
+            Event::UserTyping(_)
             | Event::NotificationCreated(_)
             | Event::UserUpdated(_)
             | Event::ChatSettingsUpdated(_)
@@ -95,6 +105,22 @@ impl Line {
         }
     }
 
+    /// A message is another now.
+    fn changed(&self, chat: &str, message: Option<Message>) {
+        if let Some(message) = message {
+            self.phone.note(Entry::Saw { stream: None, chat: chat.to_owned(), message });
+        }
+    }
+
+    /// Who had the message unread has one less, and asks how many are left.
+    fn count_anew(&mut self, chat: String, seq: u32) {
+        let job = format!("{chat} without {seq}");
+        if !self.lists && self.filling.insert(job.clone()) {
+            let phone = Arc::clone(&self.phone);
+            self.pages.spawn(pages::count(phone, self.api.clone(), chat, job));
+        }
+    }
+
     fn heard(&mut self, chat: String, user: String, kind: Kind, seqs: &[proto::SeqRange]) {
         let runs = runs(seqs);
         self.phone.disk.lock().chat(&chat).add(&user, kind, runs.iter().copied());
@@ -112,8 +138,8 @@ impl Line {
     pub(super) fn pages_read(&mut self, job: pages::Job) {
         match job {
             pages::Job::All => self.lists = false,
-            pages::Job::Hole(chat) => {
-                self.filling.remove(&chat);
+            pages::Job::Part(of) => {
+                self.filling.remove(&of);
             }
         }
         if !self.lists

@@ -122,6 +122,12 @@ impl Phone {
         self.wake.notify_one();
     }
 
+    /// An own message is about to be edited.
+    pub(crate) fn edits(&self, chat: &str, id: &str, text: &str) {
+        let (chat, id, text) = (chat.to_owned(), id.to_owned(), text.to_owned());
+        self.note(Entry::Editing { chat, id, text });
+    }
+
     /// The user sees these messages of a chat.
     pub(crate) fn read(&self, chat: &str, run: Run) {
         if let Some(held) = self.disk.lock().chats.get_mut(chat) {

@@ -16,7 +16,8 @@ use crate::world::Api;
 /// What was read.
 pub(super) enum Job {
     All,
-    Hole(String),
+    /// What lacked, by its name.
+    Part(String),
 }
 
 /// The way back from a GAP: the inbox to its end, then each chat. From its first message on,
@@ -43,16 +44,7 @@ pub(super) async fn all(phone: Arc<Phone>, api: Api) -> Result<Job, tonic::Statu
     }
     for chat in chats {
         // An inbox lists groups without their members.
-        let asked = phone.now();
-        let request = proto::GetChatRequest { chat_id: chat.chat_id.clone() };
-        let answer = patiently(|| {
-            let (mut api, request) = (api.clone(), request.clone());
-            async move { api.get_chat(request).await }
-        })
-        .await?;
-        if let Some(chat) = answer.chat {
-            take_chat(&phone, asked, &chat);
-        }
+        look_up(&phone, &api, &chat.chat_id).await?;
         after(&phone, &api, &chat.chat_id, 0).await?;
     }
     Ok(Job::All)
@@ -66,7 +58,32 @@ pub(super) async fn hole(
     solid: u32,
 ) -> Result<Job, tonic::Status> {
     after(&phone, &api, &chat, solid).await?;
-    Ok(Job::Hole(chat))
+    Ok(Job::Part(chat))
+}
+
+/// The chat itself, and with it how much is unread.
+pub(super) async fn count(
+    phone: Arc<Phone>,
+    api: Api,
+    chat: String,
+    job: String,
+) -> Result<Job, tonic::Status> {
+    look_up(&phone, &api, &chat).await?;
+    Ok(Job::Part(job))
+}
+
+async fn look_up(phone: &Phone, api: &Api, chat: &str) -> Result<(), tonic::Status> {
+    let asked = phone.now();
+    let request = proto::GetChatRequest { chat_id: chat.to_owned() };
+    let answer = patiently(|| {
+        let (mut api, request) = (api.clone(), request.clone());
+        async move { api.get_chat(request).await }
+    })
+    .await?;
+    if let Some(chat) = answer.chat {
+        take_chat(phone, asked, &chat);
+    }
+    Ok(())
 }
 
 async fn after(phone: &Phone, api: &Api, chat: &str, seq: u32) -> Result<(), tonic::Status> {

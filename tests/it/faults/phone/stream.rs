@@ -61,7 +61,7 @@ pub(super) struct Line {
     /// All is being read; no Checkpoint is kept meanwhile.
     pub(super) lists: bool,
     pub(super) later: Option<Vec<u8>>,
-    /// Chats whose hole is being filled.
+    /// What is being asked for: chats whose hole is being filled, counts after a deletion.
     pub(super) filling: HashSet<String>,
     pub(super) caught_up: bool,
     pub(super) flying: HashMap<String, Flying>,
