@@ -41,6 +41,11 @@ export class Speaker {
     return (await this.chat.sendMessage({ message })).outcome!;
   }
 
+  /** The newest messages of a chat. */
+  async messages(chatId: string): Promise<readonly { messageId: string; text: string }[]> {
+    return (await this.chat.listMessages({ chatId })).messages;
+  }
+
   async react(chatId: string, messageId: string, emoji: string): Promise<void> {
     await this.chat.addReaction({ chatId, messageId, emoji });
   }

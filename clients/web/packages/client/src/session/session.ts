@@ -8,6 +8,7 @@ import { pause } from "../env.js";
 import { toAddaError, wantsToken } from "../errors.js";
 import { CloseReason, type Ready } from "../gen/adda/v1/stream_pb.js";
 import type { Link } from "../model.js";
+import { readNotices, readPreferences } from "../notices.js";
 import type { Input } from "../reduce.js";
 import { has } from "../runs.js";
 import { peer } from "../select.js";
@@ -152,6 +153,9 @@ export class Session implements Listener {
     this.outbox.start();
     this.receipts.start();
     this.link({ kind: "up", sessionId: ready.sessionId });
+    // May be changed elsewhere unheard: no event tells it.
+    void this.quietly(() => readPreferences(this.core));
+    if (core.state().notices.size > 0) void this.quietly(() => readNotices(core));
   }
 
   caughtUp(): void {}
@@ -175,6 +179,10 @@ export class Session implements Listener {
     for (const input of inputs) {
       const chatId = chatOf(input);
       if (chatId) chats.add(chatId);
+      if (input.type === "notices" && input.notices.length + input.read.length === 0) {
+        // Several were read, and it is not said which.
+        if (this.core.state().notices.size > 0) void this.quietly(() => readNotices(this.core));
+      }
       if (input.type === "deleted") this.afterDeletion(input.chatId, input.seq, input.senderId);
     }
     for (const chatId of chats) {
@@ -231,7 +239,7 @@ export class Session implements Listener {
     });
   }
 
-  private async quietly(how: () => Promise<void>): Promise<void> {
+  private async quietly(how: () => Promise<unknown>): Promise<void> {
     try {
       await how();
     } catch {
