@@ -14,10 +14,12 @@ use super::{Note, Sent};
 use crate::clock::Clock;
 
 mod account;
+mod gate;
 mod message;
 mod tokens;
 
 pub use account::{Account, Bad};
+use gate::Gate;
 use tokens::Tokens;
 
 /// Where the service is.
@@ -28,6 +30,8 @@ const WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Requests under way at once: what a connection of theirs takes, a few times.
 const AT_ONCE: usize = 512;
+/// The pause after a quota is used up, where the service does not say how long.
+const QUOTA_PAUSE: Duration = Duration::from_secs(60);
 /// No pause is longer, whatever the service asks: messages are given up after an hour.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -46,6 +50,7 @@ pub struct Fcm {
     url: String,
     tokens: Tokens,
     under_way: Semaphore,
+    gate: Gate,
 }
 
 impl Fcm {
@@ -65,12 +70,16 @@ impl Fcm {
         let project = &options.account.project_id;
         let url = format!("{}/v1/projects/{project}/messages:send", options.url);
         let tokens = Tokens::new(options.account, clock)?;
-        Ok(Self { client, url, tokens, under_way: Semaphore::new(AT_ONCE) })
+        Ok(Self { client, url, tokens, under_way: Semaphore::new(AT_ONCE), gate: Gate::default() })
     }
 
-    /// Sends one; once more where our own token was refused.
+    /// Sends one; once more where our own token was refused. While the service wants to be left
+    /// alone it is asked nothing.
     pub async fn send(&self, note: &Note) -> Sent {
         let Ok(_permit) = self.under_way.acquire().await else { return later("closed", None) };
+        if let Some(after) = self.gate.wait() {
+            return later("a pause the push service asked for", Some(after));
+        }
         let message = message::of(note);
         let mut refused = None;
         loop {
@@ -99,8 +108,12 @@ impl Fcm {
         }
         let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let after = after.and_then(|after| after.trim().parse().ok()).map(Duration::from_secs);
+        let after = asked_pause(status, after);
+        if let Some(pause) = after {
+            self.gate.close(pause);
+        }
         let failure: Failure = answer.json().await.unwrap_or_default();
-        judge(status, &failure.error, after)
+        judge(status, &failure.error, self.gate.wait().or(after))
     }
 }
 
@@ -133,6 +146,13 @@ struct Detail {
     error_code: String,
 }
 
+/// For how long all leave the service alone after this answer.
+fn asked_pause(status: StatusCode, after: Option<Duration>) -> Option<Duration> {
+    let quota = status == StatusCode::TOO_MANY_REQUESTS;
+    let after = after.filter(|_| quota || status.is_server_error());
+    after.or(quota.then_some(QUOTA_PAUSE)).map(|after| after.min(LONGEST_PAUSE))
+}
+
 /// What an answer that is no success means. Of an invalid argument it is the kind of detail that
 /// says whether the token is meant (FcmError alone) or what we sent (BadRequest).
 fn judge(status: StatusCode, error: &Status, after: Option<Duration>) -> Answer {
@@ -148,7 +168,7 @@ fn judge(status: StatusCode, error: &Status, after: Option<Duration>) -> Answer 
         (StatusCode::UNAUTHORIZED, "THIRD_PARTY_AUTH_ERROR") => Sent::Refused(code.to_owned()),
         (StatusCode::UNAUTHORIZED, _) => return Answer::Unauthorized,
         (status, _) if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
-            later(named(status, code), after.map(|after| after.min(LONGEST_PAUSE)))
+            later(named(status, code), after)
         }
         (status, code) => Sent::Refused(named(status, code)),
     })
@@ -193,6 +213,20 @@ mod tests {
         assert_eq!(judged(400, ours), Some(Sent::Refused("INVALID_ARGUMENT".to_owned())));
         assert_eq!(judged(404, json!({})), Some(Sent::Refused("404".to_owned())));
         assert_eq!(judged(400, json!({})), Some(Sent::Refused("400".to_owned())));
+    }
+
+    #[test]
+    fn all_pause_where_it_is_asked_for() {
+        let paused = |status: u16, after: Option<u64>| {
+            let status = StatusCode::from_u16(status).unwrap();
+            asked_pause(status, after.map(Duration::from_secs))
+        };
+        assert_eq!(paused(429, Some(7)), Some(Duration::from_secs(7)));
+        assert_eq!(paused(429, None), Some(QUOTA_PAUSE));
+        assert_eq!(paused(429, Some(u64::MAX)), Some(LONGEST_PAUSE));
+        assert_eq!(paused(503, Some(7)), Some(Duration::from_secs(7)));
+        assert_eq!(paused(503, None), None);
+        assert_eq!(paused(404, Some(7)), None);
     }
 
     #[test]
