@@ -287,6 +287,10 @@ pub const PUSH_TURN: Duration = Duration::from_secs(45);
 pub const PUSH_JOBS: u32 = 64;
 /// Who takes one has it for this long.
 pub const PUSH_JOB_LEASE: Duration = Duration::from_secs(60);
+/// Chats looked at for a push at the end of quiet hours, the newest: of more nobody reads the count.
+pub const DIGEST_CHATS: usize = 100;
+/// Of each of them so many unread messages are looked at, the newest: one that may ring is enough.
+pub const DIGEST_MESSAGES: usize = 10;
 /// Acknowledgements that wait to be noted for their device; beyond it they count for receipts
 /// alone, and the device may be pushed what it has.
 pub const ACKED_QUEUE: usize = 65_536;

@@ -49,7 +49,8 @@ pub struct Note {
     pub token: String,
     /// Which system that is.
     pub platform: Platform,
-    /// Which chat it is about: what is told of one chat takes each other's place.
+    /// Which chat it is about, or the newest of several: what is told of one chat takes each
+    /// other's place.
     pub chat: ChatId,
     /// The newest message it tells of, or the last one that was read.
     pub seq: Seq,
@@ -66,6 +67,15 @@ pub enum NoteKind {
     Message {
         /// Which message.
         message: MessageId,
+        /// The line on top.
+        title: String,
+        /// What stands below.
+        body: String,
+        /// With a sound.
+        sound: bool,
+    },
+    /// It rings once for several chats.
+    Digest {
         /// The line on top.
         title: String,
         /// What stands below.
@@ -155,6 +165,7 @@ impl Push {
             Provider::Log => {
                 let what = match note.kind {
                     NoteKind::Message { .. } => "message",
+                    NoteKind::Digest { .. } => "digest",
                     NoteKind::Read => "read",
                 };
                 let (chat, seq, badge) = (note.chat, note.seq, note.badge);

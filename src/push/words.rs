@@ -98,6 +98,13 @@ pub fn words(locale: &str, preview: Preview, news: &News<'_>) -> Words {
     Words { title: cut(&title, TITLE), body: cut(&body, BODY) }
 }
 
+/// What a push of several chats says, which names none of them.
+pub fn digest(locale: &str, messages: u32, chats: u32) -> Words {
+    let counts = [("count", messages.into()), ("chats", chats.into())];
+    let title = of_locale(locale).say("digest", &counts);
+    Words { title, body: String::new() }
+}
+
 fn full(language: &Language, news: &News<'_>, count: u32) -> String {
     let what = if news.text.is_empty() {
         language.attached(news.attachments)

@@ -43,13 +43,13 @@ pub(super) struct Found {
 }
 
 /// Somebody who may have to be pushed messages of one chat.
-struct Candidate {
-    roster: Arc<Roster>,
-    user: UserId,
+pub(super) struct Candidate {
+    pub(super) roster: Arc<Roster>,
+    pub(super) user: UserId,
     /// Ascending.
-    messages: Vec<Arc<Message>>,
+    pub(super) messages: Vec<Arc<Message>>,
     /// This device alone.
-    device: Option<DeviceId>,
+    pub(super) device: Option<DeviceId>,
 }
 
 /// What the store knows of candidates.
@@ -114,7 +114,10 @@ impl Service {
     }
 
     /// Those that ring at all: what is older than an hour does only as the newest of its chat.
-    async fn worth_it(&self, messages: &[Arc<Message>]) -> store::Result<Vec<Arc<Message>>> {
+    pub(super) async fn worth_it(
+        &self,
+        messages: &[Arc<Message>],
+    ) -> store::Result<Vec<Arc<Message>>> {
         let since = self.clock.now().minus(PUSH_AGE);
         let ring = messages.iter().filter(|message| message.counts());
         let (mut good, old): (Vec<_>, Vec<_>) =
@@ -135,7 +138,8 @@ impl Service {
         Ok(good)
     }
 
-    async fn judge_all(
+    /// What is due of these, and what is held back.
+    pub(super) async fn judge_all(
         &self,
         look: Look,
         mut candidates: Vec<Candidate>,

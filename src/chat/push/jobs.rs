@@ -1,21 +1,22 @@
 //! Pushes that must be tried later: jobs, done by whichever node takes them.
 //!
 //! A job only says where to look again, so it holds no text, and what was read, acknowledged or
-//! pushed meanwhile does not ring.
+//! pushed meanwhile does not ring. What quiet hours hold back is one job a device: see `digest`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::digest::Digest;
 use super::due::Due;
-use super::ring::Why;
+use super::ring::{Undone, Why};
 use crate::chat::Service;
 use crate::chat::limits::{PUSH_AGE, PUSH_JOB_LEASE, PUSH_JOBS};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Pushed};
-use crate::model::{ChatId, DeviceId, Message, Seq, UserId};
+use crate::model::{ChatId, DeviceId, Seq, UserId};
 use crate::proto::DeliveryStepKind;
 use crate::store::{Job, NewJob, Trace};
 
@@ -28,14 +29,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// What a job says.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Task {
+    Again(Again),
+    Digest(Digest),
+}
+
+/// One message to one device.
+#[derive(Debug, Serialize, Deserialize)]
 struct Again {
     chat: String,
     seq: Seq,
     user: String,
     device: String,
-    /// Not before then: it does not count as tried since before.
-    #[serde(default)]
-    held_until: i64,
 }
 
 impl Service {
@@ -45,13 +51,16 @@ impl Service {
             Why::Claimed(after) => after,
             Why::Later(after) => after.unwrap_or_default().max(pause(0, rand::random())),
         };
-        let job = NewJob { id: id(due), body: body(due, Timestamp::default())? };
+        let job = NewJob { id: id(due), body: body(due)? };
         Ok(self.store.put_job_later(QUEUE, job, after).await?)
     }
 
-    /// Notes that a push may ring then.
+    /// Notes that a push may ring then, with all else that is held back until then.
     pub(super) async fn hold(&self, due: &Due, until: Timestamp) -> Result<()> {
-        let job = NewJob { id: format!("{}|{}", id(due), until.0), body: body(due, until)? };
+        let digest = Digest::new(due, until, self.pushes.push.hold());
+        let id = digest.id();
+        let body = serde_json::to_vec(&Task::Digest(digest)).map_err(Error::internal)?;
+        let job = NewJob { id, body };
         let after = until.since(self.clock.now());
         Ok(self.store.put_job_later(QUEUE, job, after).await?)
     }
@@ -94,31 +103,59 @@ impl Service {
 
     /// Looks again; answers the job if it is done.
     async fn do_one(self: &Arc<Self>, job: Job) -> Result<Option<String>> {
-        let Some((again, message)) = self.read_job(&job).await? else { return Ok(Some(job.id)) };
-        let (user, device) = (UserId::new(&again.user), DeviceId::new(&again.device));
-        let found = self.due_again(&message, &user, &device).await?;
-        for (due, until) in found.held {
-            self.hold(&due, until).await?;
-        }
-        let Some(undone) = self.ring(found.due).await?.pop() else { return Ok(Some(job.id)) };
-        let since = job.noted_at.max(Timestamp(again.held_until));
-        let after = match undone.why {
-            Why::Claimed(after) => after,
-            Why::Later(_) if self.clock.now().since(since) >= PUSH_AGE => {
-                self.give_up(&undone.due).await;
-                return Ok(Some(job.id));
+        let (undone, since) = match serde_json::from_slice(&job.body) {
+            Ok(Task::Again(again)) => (self.do_again(&again).await?, job.noted_at),
+            Ok(Task::Digest(digest)) => {
+                let early = digest.until().since(self.clock.now());
+                // The store's clock and ours are not the same.
+                if !early.is_zero() {
+                    self.store.put_off_job(QUEUE, &job.id, early).await?;
+                    return Ok(None);
+                }
+                (self.do_digest(&digest).await?, job.noted_at.max(digest.until()))
             }
-            Why::Later(after) => after.unwrap_or_default().max(pause(job.attempts, rand::random())),
+            Err(_) => return Ok(Some(job.id)),
+        };
+        let Some(after) = self.next_try(&undone, since, job.attempts).await else {
+            return Ok(Some(job.id));
         };
         self.store.put_off_job(QUEUE, &job.id, after).await?;
         Ok(None)
     }
 
-    async fn read_job(&self, job: &Job) -> Result<Option<(Again, Arc<Message>)>> {
-        let Ok(again) = serde_json::from_slice::<Again>(&job.body) else { return Ok(None) };
-        let Some(chat) = ChatId::parse(&again.chat) else { return Ok(None) };
+    async fn do_again(self: &Arc<Self>, again: &Again) -> Result<Vec<Undone>> {
+        let Some(chat) = ChatId::parse(&again.chat) else { return Ok(Vec::new()) };
         let message = self.store.messages(&[(chat, again.seq)]).await?.pop();
-        Ok(message.map(|message| (again, Arc::new(message))))
+        let Some(message) = message else { return Ok(Vec::new()) };
+        let (user, device) = (UserId::new(&again.user), DeviceId::new(&again.device));
+        let found = self.due_again(&Arc::new(message), &user, &device).await?;
+        for (due, until) in found.held {
+            self.hold(&due, until).await?;
+        }
+        self.ring(found.due).await
+    }
+
+    /// When what is not done is tried again; what is tried since too long is given up. `None`:
+    /// nothing is left.
+    async fn next_try(
+        &self,
+        undone: &[Undone],
+        since: Timestamp,
+        attempts: u32,
+    ) -> Option<Duration> {
+        let mut next = None;
+        for Undone { due, why } in undone {
+            let after = match *why {
+                Why::Claimed(after) => after,
+                Why::Later(_) if self.clock.now().since(since) >= PUSH_AGE => {
+                    self.give_up(due).await;
+                    continue;
+                }
+                Why::Later(after) => after.unwrap_or_default().max(pause(attempts, rand::random())),
+            };
+            next = next.max(Some(after));
+        }
+        next
     }
 
     async fn give_up(&self, due: &Due) {
@@ -143,14 +180,13 @@ fn id(due: &Due) -> String {
     format!("{}|{}|{}|{}", message.chat, device.user, device.id, message.seq)
 }
 
-fn body(due: &Due, until: Timestamp) -> Result<Vec<u8>> {
-    let again = Again {
+fn body(due: &Due) -> Result<Vec<u8>> {
+    let again = Task::Again(Again {
         chat: due.message.chat.to_string(),
         seq: due.message.seq,
         user: due.device.user.to_string(),
         device: due.device.id.to_string(),
-        held_until: until.0,
-    };
+    });
     serde_json::to_vec(&again).map_err(Error::internal)
 }
 

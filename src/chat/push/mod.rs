@@ -17,6 +17,7 @@
 //! | `jobs` | what must be tried later |
 //! | `reached` | what devices have acknowledged |
 //! | `clear` | what was read elsewhere goes off the screen |
+//! | `digest` | one push for all that came in quiet hours |
 //! | `devices` | the calls about devices |
 //! | `explain` | why it rang, or did not |
 
@@ -36,6 +37,7 @@ use crate::vital::Vital;
 
 mod clear;
 mod devices;
+mod digest;
 mod due;
 mod explain;
 mod jobs;

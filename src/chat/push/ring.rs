@@ -14,8 +14,8 @@ use crate::error::Result;
 use crate::metrics::{self, Pushed};
 use crate::model::{ChatId, User, UserId};
 use crate::proto::DeliveryStepKind;
-use crate::push::words::{News, words};
-use crate::push::{Note, NoteKind, Sent};
+use crate::push::words::{News, digest, words};
+use crate::push::{Note, NoteKind, Push, Sent};
 use crate::store::{Claimed, Device, Spot, Trace};
 
 /// Pushes that are settled together, if as many have come back.
@@ -49,6 +49,29 @@ impl Service {
     /// Sends what is due; answers what is not done. An error: the rest is not done either, and
     /// some of it is claimed for a while.
     pub(super) async fn ring(self: &Arc<Self>, due: Vec<Due>) -> Result<Vec<Undone>> {
+        let (ours, mut undone) = self.claim(due).await?;
+        undone.extend(self.ring_each(ours).await?);
+        Ok(undone)
+    }
+
+    /// Sends what is due to one device in one push, if it is of several chats.
+    pub(super) async fn ring_as_one(self: &Arc<Self>, due: Vec<Due>) -> Result<Vec<Undone>> {
+        let (ours, mut undone) = self.claim(due).await?;
+        if ours.len() < 2 {
+            undone.extend(self.ring_each(ours).await?);
+            return Ok(undone);
+        }
+        let unread = self.unread_of_all(&ours).await?;
+        if let Some(note) = digest_note(&ours, &unread) {
+            let sent = handed_over(&self.pushes.push, &note).await;
+            let all = ours.into_iter().map(|due| (due, sent.clone())).collect();
+            undone.extend(self.settle(all).await);
+        }
+        Ok(undone)
+    }
+
+    /// What of it is ours to send, and what is not done.
+    async fn claim(&self, due: Vec<Due>) -> Result<(Vec<Due>, Vec<Undone>)> {
         let claims: Vec<_> = due.iter().map(|due| (due.spot(), due.message.seq)).collect();
         let claimed = self.store.claim_pushes(&claims, PUSH_CLAIM, PUSH_APART).await?;
         let (mut ours, mut undone) = (Vec::new(), Vec::new());
@@ -59,22 +82,25 @@ impl Service {
                 Claimed::Later(after) => undone.push(Undone { due, why: Why::Claimed(after) }),
             }
         }
+        Ok((ours, undone))
+    }
+
+    async fn ring_each(self: &Arc<Self>, ours: Vec<Due>) -> Result<Vec<Undone>> {
         if ours.is_empty() {
-            return Ok(undone);
+            return Ok(Vec::new());
         }
         let (unread, names) = tokio::try_join!(self.unread_of_all(&ours), self.names_of(&ours))?;
         let sent = ours.into_iter().map(|due| {
             let (note, push) = (note(&due, &unread, &names), self.pushes.push.clone());
             async move {
-                let began = Instant::now();
-                let sent = push.send(&note).await;
-                metrics::push_seconds().took(began.elapsed());
+                let sent = handed_over(&push, &note).await;
                 (due, sent)
             }
         });
         let sent: Vec<_> = sent.collect();
         let sent = stream::iter(sent).buffer_unordered(PUSHES_AT_ONCE);
         let mut sent = sent.ready_chunks(SETTLED_AT_ONCE);
+        let mut undone = Vec::new();
         while let Some(some) = sent.next().await {
             undone.extend(self.settle(some).await);
         }
@@ -88,7 +114,6 @@ impl Service {
             traces.push(trace(&due, &sent));
             let taken = (sent == Sent::Taken).then_some(due.message.seq);
             settled.push((due.spot(), taken));
-            metrics::pushes().of(outcome(&sent)).inc();
             match sent {
                 Sent::Taken => {
                     metrics::push_age_seconds().took(age(&due.message, self.clock.now()));
@@ -149,6 +174,32 @@ impl Service {
         let users = self.store.users(&senders.into_iter().collect::<Vec<_>>()).await?;
         Ok(users.into_iter().map(|user| (user.id.clone(), user)).collect())
     }
+}
+
+async fn handed_over(push: &Push, note: &Note) -> Sent {
+    let began = Instant::now();
+    let sent = push.send(note).await;
+    metrics::push_seconds().took(began.elapsed());
+    metrics::pushes().of(outcome(&sent)).inc();
+    sent
+}
+
+/// One for all of them, which are of one device; `None`: there are none.
+fn digest_note(due: &[Due], unread: &Unread) -> Option<Note> {
+    let newest = due.iter().max_by_key(|due| due.message.id)?;
+    let device = &newest.device;
+    let counts = unread.get(&device.user);
+    let of = |due: &Due| counts.and_then(|counts| counts.get(&due.message.chat)).copied();
+    let count = due.iter().map(|due| of(due).unwrap_or(1)).sum();
+    let words = digest(&device.locale, count, u32::try_from(due.len()).unwrap_or(u32::MAX));
+    Some(Note {
+        token: device.token.clone().unwrap_or_default(),
+        platform: device.platform,
+        chat: newest.message.chat,
+        seq: newest.message.seq,
+        badge: total(counts.into_iter().flat_map(HashMap::values)),
+        kind: NoteKind::Digest { title: words.title, body: words.body, sound: newest.sound },
+    })
 }
 
 fn note(due: &Due, unread: &Unread, names: &HashMap<UserId, User>) -> Note {

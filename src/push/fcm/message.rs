@@ -10,6 +10,9 @@ use crate::push::{Note, NoteKind};
 /// the app itself.
 const TTL: u32 = 4 * 7 * 24 * 3600;
 
+/// What is told of several chats, and what takes its place.
+const DIGEST: &str = "digest";
+
 /// What goes out.
 pub(super) fn of(note: &Note) -> Value {
     let chat = note.chat.to_string();
@@ -21,18 +24,10 @@ pub(super) fn of(note: &Note) -> Value {
                 "message_id": message.to_string(),
                 "seq": note.seq.to_string(),
             });
-            let sound = sound.then_some("default");
-            json!({ "message": {
-                "token": note.token,
-                "data": data,
-                "notification": { "title": title, "body": body },
-                "android": android(&chat, sound, note.badge),
-                "apns": apns(&chat, sound, note.badge),
-                "webpush": {
-                    "headers": { "TTL": TTL.to_string(), "Urgency": "high", "Topic": topic(note) },
-                    "notification": { "tag": chat, "renotify": sound.is_some(), "silent": sound.is_none() },
-                },
-            } })
+            rings(note, &chat, &topic(note), (title, body, *sound), &data)
+        }
+        NoteKind::Digest { title, body, sound } => {
+            rings(note, DIGEST, DIGEST, (title, body, *sound), &json!({ "kind": DIGEST }))
         }
         NoteKind::Read => {
             let data = json!({
@@ -55,23 +50,45 @@ pub(super) fn of(note: &Note) -> Value {
     }
 }
 
+/// What has the same key takes each other's place on the screen.
+fn rings(
+    note: &Note,
+    key: &str,
+    topic: &str,
+    (title, body, sound): (&str, &str, bool),
+    data: &Value,
+) -> Value {
+    let with = sound.then_some("default");
+    json!({ "message": {
+        "token": note.token,
+        "data": data,
+        "notification": { "title": title, "body": body },
+        "android": android(key, with, note.badge),
+        "apns": apns(key, with, note.badge),
+        "webpush": {
+            "headers": { "TTL": TTL.to_string(), "Urgency": "high", "Topic": topic },
+            "notification": { "tag": key, "renotify": sound, "silent": !sound },
+        },
+    } })
+}
+
 fn ttl() -> String {
     format!("{TTL}s")
 }
 
-fn android(chat: &str, sound: Option<&str>, badge: u32) -> Value {
+fn android(key: &str, sound: Option<&str>, badge: u32) -> Value {
     json!({
-        "collapse_key": chat,
+        "collapse_key": key,
         "priority": "HIGH",
         "ttl": ttl(),
-        "notification": { "tag": chat, "sound": sound, "notification_count": badge },
+        "notification": { "tag": key, "sound": sound, "notification_count": badge },
     })
 }
 
-fn apns(chat: &str, sound: Option<&str>, badge: u32) -> Value {
+fn apns(key: &str, sound: Option<&str>, badge: u32) -> Value {
     json!({
-        "headers": { "apns-priority": "10", "apns-collapse-id": chat },
-        "payload": { "aps": { "badge": badge, "sound": sound, "thread-id": chat } },
+        "headers": { "apns-priority": "10", "apns-collapse-id": key },
+        "payload": { "aps": { "badge": badge, "sound": sound, "thread-id": key } },
     })
 }
 

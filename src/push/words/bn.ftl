@@ -3,6 +3,7 @@ messages = { $count ->
     [one] নতুন বার্তা
    *[other] { $count }টি নতুন বার্তা
 }
+digest = { $chats }টি চ্যাটে { $count }টি নতুন বার্তা
 messages-from = { $count ->
     [one] { $sender } নতুন বার্তা পাঠিয়েছেন
    *[other] { $count }টি নতুন বার্তা, শেষটি { $sender } পাঠিয়েছেন

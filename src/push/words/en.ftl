@@ -3,6 +3,7 @@ messages = { $count ->
     [one] New message
    *[other] { $count } new messages
 }
+digest = { $count } new messages in { $chats } chats
 messages-from = { $count ->
     [one] New message from { $sender }
    *[other] { $count } new messages, the last from { $sender }

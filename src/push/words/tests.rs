@@ -29,6 +29,14 @@ fn pair(title: &str, body: &str) -> (String, String) {
 }
 
 #[test]
+fn of_several_chats() {
+    let said = |locale| digest(locale, 12, 3);
+    let title = |title: &str| Words { title: title.to_owned(), body: String::new() };
+    assert_eq!(said("en"), title("12 new messages in 3 chats"));
+    assert_eq!(said("bn-BD"), title("৩টি চ্যাটে ১২টি নতুন বার্তা"));
+}
+
+#[test]
 fn one_message() {
     assert_eq!(told("en", Preview::Full, &PLAIN), pair("Alice", "hello"));
     assert_eq!(told("bn", Preview::Full, &PLAIN), pair("Alice", "hello"));
