@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use adda::proto;
 use tokio::time::Instant;
 
 use super::fake::Fcm;
-use super::{on_both, register, world};
+use super::{mute, on_both, register, world};
 use crate::world::{Backends, World, run, send};
 
 on_both! {
@@ -47,7 +46,7 @@ async fn who_has_no_stream_is_pushed_at_once(backends: Backends) {
 
 /// bob's phone is connected, and says nothing; what he is sent is pushed by this look or a later
 /// one.
-async fn silent(world: &World) -> (crate::world::Live, String) {
+pub(super) async fn silent(world: &World) -> (crate::world::Live, String) {
     let phone = register(world, "bob", "phone").await;
     let mut live = world.connect("bob", "phone").await;
     live.caught_up().await;
@@ -75,10 +74,10 @@ async fn who_is_silent_is_pushed_after_a_while(backends: Backends) {
 }
 
 /// A laptop in the foreground, which acknowledges.
-struct Foreground(crate::world::Live);
+pub(super) struct Foreground(crate::world::Live);
 
 impl Foreground {
-    async fn hears(mut self, chat: &str, seq: u32) {
+    pub(super) async fn hears(mut self, chat: &str, seq: u32) {
         assert_eq!(self.0.message().await.seq, seq);
         self.0.mark(chat, vec![run(seq, seq)], false).await;
         // It stays.
@@ -90,7 +89,7 @@ impl Foreground {
 
 /// A user with a phone that is away and a laptop in the foreground: the phone is pushed by the
 /// second look.
-async fn held(world: &World, user: &str) -> (Foreground, String) {
+pub(super) async fn held(world: &World, user: &str) -> (Foreground, String) {
     let phone = register(world, user, "phone").await;
     let mut laptop = world.connect(user, "laptop").await;
     laptop.caught_up().await;
@@ -119,15 +118,6 @@ async fn who_acknowledges_reads_or_is_muted_is_not_pushed(backends: Backends) {
     for token in [acknowledged, read, muted] {
         assert_eq!(fcm.asked(&token), 0, "{token}");
     }
-}
-
-async fn mute(world: &World, user: &str, chat: &str) {
-    let request = proto::SetChatSettingsRequest {
-        chat_id: chat.to_owned(),
-        muted_until: Some(prost_types::Timestamp { seconds: 4_000_000_000, nanos: 0 }),
-        ..Default::default()
-    };
-    world.api(user).await.set_chat_settings(request).await.unwrap();
 }
 
 async fn a_device_in_the_foreground_holds_the_others_back(backends: Backends) {

@@ -1,6 +1,9 @@
 //! What the push service answers, and what becomes of it.
 
+use std::time::Duration;
+
 use adda::proto;
+use tokio::time::Instant;
 
 use super::fake::{Does, Fcm};
 use super::{notifications, on_both, register, world};
@@ -9,6 +12,7 @@ use crate::world::{Backends, eventually, send};
 on_both! {
     a_token_that_is_gone_is_dropped_and_why_is_told,
     what_is_not_taken_is_tried_again,
+    a_pause_that_is_asked_for_is_everybodys,
 }
 
 const LATE: &[&str] = &["--push-after", "500s", "--push-hold", "600s"];
@@ -66,4 +70,28 @@ async fn what_is_not_taken_is_tried_again(backends: Backends) {
         assert!(fcm.asked(&phone) > refused, "{phone}");
         assert_eq!(fcm.got(&phone).len(), 1, "{phone}");
     }
+}
+
+async fn a_pause_that_is_asked_for_is_everybodys(backends: Backends) {
+    let fcm = Fcm::open().await;
+    let Some(world) = world(backends, &fcm, LATE).await else { return };
+    let mut alice = world.api("alice").await;
+    let mut places = Vec::new();
+    for user in ["bob", "carol"] {
+        let chat = world.direct("alice", user).await;
+        places.push((chat, register(&world, user, "phone").await));
+    }
+    let [(refused, bob), (other, carol)] = &places[..] else { panic!() };
+    fcm.script(bob, &[Does::TooMany(6)]);
+    let began = Instant::now();
+    send(&mut alice, refused, "m1", "hello").await;
+    eventually("it is refused", async || (fcm.asked(bob) == 1).then_some(())).await;
+    // The answer is on its way back.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    send(&mut alice, other, "m1", "hello").await;
+    for phone in [bob, carol] {
+        let waited = fcm.next(phone, 0).await.at - began;
+        assert!(waited >= Duration::from_secs(6), "{waited:?}");
+    }
+    assert_eq!((fcm.asked(bob), fcm.asked(carol)), (2, 1));
 }

@@ -7,6 +7,9 @@ mod explain;
 mod fake;
 mod fcm;
 mod killed;
+mod nodes;
+mod quiet;
+mod wishes;
 
 use adda::proto;
 use adda::proto::notification_service_client::NotificationServiceClient;
@@ -71,4 +74,23 @@ async fn register(world: &World, user: &str, id: &str) -> String {
     let request = device(id, &token);
     notifications(world, user).await.register_device(request).await.unwrap();
     token
+}
+
+async fn mute(world: &World, user: &str, chat: &str) {
+    let request = proto::SetChatSettingsRequest {
+        chat_id: chat.to_owned(),
+        muted_until: Some(prost_types::Timestamp { seconds: 4_000_000_000, nanos: 0 }),
+        ..Default::default()
+    };
+    world.api(user).await.set_chat_settings(request).await.unwrap();
+}
+
+async fn prefer(world: &World, user: &str, preferences: proto::NotificationPreferences) {
+    let request = proto::UpdatePreferencesRequest { preferences: Some(preferences) };
+    notifications(world, user).await.update_preferences(request).await.unwrap();
+}
+
+async fn block(world: &World, by: &str, whom: &str) {
+    let request = proto::BlockUserRequest { user_id: whom.to_owned() };
+    world.people(by).await.block_user(request).await.unwrap();
 }
