@@ -23,7 +23,8 @@ use crate::store::{self, Head};
 /// What such a job says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Digest {
-    digest_of: String,
+    #[serde(rename = "digest_of")]
+    user: String,
     device: String,
     /// Nothing older counts, in milliseconds.
     since: i64,
@@ -35,7 +36,7 @@ impl Digest {
     /// `earlier` before it may be held back after it.
     pub(super) fn new(due: &Due, until: Timestamp, earlier: std::time::Duration) -> Self {
         Self {
-            digest_of: due.device.user.to_string(),
+            user: due.device.user.to_string(),
             device: due.device.id.to_string(),
             since: due.message.created_at().minus(earlier).0,
             until: until.0,
@@ -44,7 +45,7 @@ impl Digest {
 
     /// Names it: one for a device and an end.
     pub(super) fn id(&self) -> String {
-        format!("digest|{}|{}|{}", self.digest_of, self.device, self.until)
+        format!("digest|{}|{}|{}", self.user, self.device, self.until)
     }
 
     /// When the quiet hours end.
@@ -65,7 +66,7 @@ impl Service {
 
     /// What is due to the device of what is unread and came since.
     async fn due_since(&self, digest: &Digest) -> store::Result<Found> {
-        let user = UserId::new(&digest.digest_of);
+        let user = UserId::new(&digest.user);
         let mut chats = HashMap::<ChatId, Vec<Arc<Message>>>::new();
         for message in self.unread_since(&user, Timestamp(digest.since)).await? {
             chats.entry(message.chat).or_default().push(message);

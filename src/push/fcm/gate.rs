@@ -15,15 +15,23 @@ pub(super) struct Gate(Mutex<Option<Instant>>);
 impl Gate {
     /// Closes for so long, if it is not closed for longer.
     pub(super) fn close(&self, pause: Duration) {
-        let until = Instant::now() + pause;
+        self.close_at(Instant::now(), pause);
+    }
+
+    fn close_at(&self, now: Instant, pause: Duration) {
+        let until = now + pause;
         let mut closed = self.0.lock();
         *closed = (*closed).max(Some(until));
     }
 
     /// When to come again, each at another time; `None`: it is open.
     pub(super) fn wait(&self) -> Option<Duration> {
+        self.wait_at(Instant::now())
+    }
+
+    fn wait_at(&self, now: Instant) -> Option<Duration> {
         let until = (*self.0.lock())?;
-        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
         Some(spread(left, rand::random()))
     }
 }
@@ -37,16 +45,14 @@ fn spread(pause: Duration, chance: f64) -> Duration {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn it_is_closed_as_long_as_the_longest_pause() {
-        let gate = Gate::default();
-        assert_eq!(gate.wait(), None);
-        gate.close(Duration::from_secs(60));
-        gate.close(Duration::from_secs(1));
-        tokio::time::advance(Duration::from_secs(50)).await;
-        let wait = gate.wait().unwrap();
+    #[test]
+    fn it_is_closed_as_long_as_the_longest_pause() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        assert_eq!(gate.wait_at(now), None);
+        gate.close_at(now, Duration::from_secs(60));
+        gate.close_at(now, Duration::from_secs(1));
+        let wait = gate.wait_at(now + Duration::from_secs(50)).unwrap();
         assert!(wait >= Duration::from_secs(10) && wait <= Duration::from_millis(12_500));
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(gate.wait(), None);
+        assert_eq!(gate.wait_at(now + Duration::from_secs(60)), None);
     }
 }
