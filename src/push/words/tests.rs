@@ -119,6 +119,7 @@ fn every_language_says_everything() {
             for count in [1, 2, 5, 1000] {
                 let with = [
                     ("count", count.into()),
+                    ("chats", 2.into()),
                     ("name", "NAME".into()),
                     ("sender", "SENDER".into()),
                     ("what", "WHAT".into()),
