@@ -343,7 +343,7 @@ def calls(pair, options):
     """What each sort of call costs on one pair: latencies, and questions to the store."""
     pair.serve("calls", "--rate-limits", "off")
     say(f"  {pair.name} calls")
-    report = pair.load("c", 1, "calls", "--metrics", pair.metrics)
+    report = pair.load("c", 1, "calls", "--calls", "50", "--metrics", pair.metrics)
     for error, count in report["errors"].items():
         say(f"  ERROR {error}: {count}")
     pair.leave()

@@ -212,8 +212,8 @@ pub struct SlowArgs {
 /// Calls of every sort.
 #[derive(Args, Clone, Debug)]
 pub struct CallsArgs {
-    /// How many of each.
-    #[arg(long, value_name = "COUNT", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// How many of each; a user may have as many uploads unsent.
+    #[arg(long, value_name = "COUNT", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub calls: u32,
 
     /// Members of the group they are made in.
