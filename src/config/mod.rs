@@ -12,6 +12,7 @@ use std::time::Duration;
 pub mod args;
 mod check;
 pub mod explain;
+mod keys;
 pub mod limits;
 pub mod load;
 mod operator;

@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 
 use adda::proto::DESCRIPTORS;
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::world::{PATIENCE, Part, Web};
+use crate::world::{AsTheyAre, PATIENCE, Part, Web};
 
 /// A call as the contract has it.
 #[derive(Clone, Debug)]
@@ -118,42 +117,5 @@ impl Knocker {
             Some(Part::Trailers(status)) => Err(status),
             None => panic!("{} ends without an answer", rpc.name),
         }
-    }
-}
-
-/// Requests and answers as bytes.
-struct AsTheyAre;
-
-impl Codec for AsTheyAre {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for AsTheyAre {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for AsTheyAre {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }

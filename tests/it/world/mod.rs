@@ -28,7 +28,7 @@ mod refusal;
 mod web;
 
 pub(crate) use live::{Came, Live, hello, request};
-pub(crate) use raw::RawConnect;
+pub(crate) use raw::{AsTheyAre, RawConnect};
 pub(crate) use refusal::Refusal;
 pub(crate) use web::{Part, Web, WebStream};
 

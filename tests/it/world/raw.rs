@@ -11,13 +11,41 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 
-/// Sends bytes as they are.
+/// Sends bytes as they are, and takes answers as they are meant.
 #[derive(Default)]
 struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;
     type Decode = proto::ConnectResponse;
+    type Encoder = AsTheyAre;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> AsTheyAre {
+        AsTheyAre
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Decoder for Raw {
+    type Item = proto::ConnectResponse;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
+        let bytes = from.copy_to_bytes(from.remaining());
+        proto::ConnectResponse::decode(bytes).map(Some).map_err(|e| Status::internal(e.to_string()))
+    }
+}
+
+/// Requests and answers as bytes.
+pub(crate) struct AsTheyAre;
+
+impl Codec for AsTheyAre {
+    type Encode = Bytes;
+    type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
 
@@ -30,7 +58,7 @@ impl Codec for Raw {
     }
 }
 
-impl Encoder for Raw {
+impl Encoder for AsTheyAre {
     type Item = Bytes;
     type Error = Status;
 
@@ -40,13 +68,12 @@ impl Encoder for Raw {
     }
 }
 
-impl Decoder for Raw {
-    type Item = proto::ConnectResponse;
+impl Decoder for AsTheyAre {
+    type Item = Bytes;
     type Error = Status;
 
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
-        let bytes = from.copy_to_bytes(from.remaining());
-        proto::ConnectResponse::decode(bytes).map(Some).map_err(|e| Status::internal(e.to_string()))
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }
 
