@@ -21,6 +21,11 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// What a set answers that was initiated before: AlreadyInitialized.
 const INITIATED: i32 = 23;
 
+/// Each test has a database of its own, of some seventy files; mongod keeps a file open for 28 hours
+/// after its last use, and aborts once it may open no more. Those of tests that are over are closed.
+const IDLE_FILES: &str =
+    "file_manager=(close_idle_time=10,close_scan_interval=5,close_handle_minimum=250)";
+
 /// A replica set whose members a test may kill.
 #[derive(Debug)]
 pub(crate) struct ReplicaSet {
@@ -238,6 +243,7 @@ async fn run(program: &Path, port: u16) -> Option<Process> {
         "--replSet", "adda", "--port", &number, "--bind_ip", "127.0.0.1", "--dbpath", &path,
         "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "200", "--nounixsocket",
         "--setParameter", "diagnosticDataCollectionEnabled=false",
+        "--wiredTigerEngineConfigString", IDLE_FILES,
     ];
     let process = Mutex::new(Process::start(program, &args, &dir.join("log")));
     let up = until(async || process.lock().has_ended() || answers(port).await).await;
