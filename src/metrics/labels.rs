@@ -294,6 +294,9 @@ labels! {
         ReserveChanged = "reserve_changed",
         ReserveForgotten = "reserve_forgotten",
         Revoked = "revoked",
+        PushesDue = "pushes_due",
+        PushPause = "push_pause",
+        DevicesChanged = "devices_changed",
         Unknown = "unknown",
     }
 

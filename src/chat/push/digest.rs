@@ -58,10 +58,7 @@ impl Service {
     /// Pushes what came in quiet hours; answers what is not done.
     pub(super) async fn do_digest(self: &Arc<Self>, digest: &Digest) -> Result<Vec<Undone>> {
         let found = self.due_since(digest).await?;
-        for (due, until) in found.held {
-            self.hold(&due, until).await?;
-        }
-        self.ring_as_one(found.due).await
+        self.ring_as_one(found).await
     }
 
     /// What is due to the device of what is unread and came since.

@@ -6,17 +6,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::due::{Due, age};
+use super::due::{Due, Found, age};
 use crate::chat::Service;
 use crate::chat::limits::{PUSH_APART, PUSH_CLAIM, PUSHES_AT_ONCE};
 use crate::chat::unread::total;
 use crate::error::Result;
 use crate::metrics::{self, Pushed};
 use crate::model::{ChatId, User, UserId};
-use crate::proto::DeliveryStepKind;
 use crate::push::words::{News, digest, words};
 use crate::push::{Note, NoteKind, Push, Sent};
-use crate::store::{Claimed, Device, Spot, Trace};
+use crate::store::{Claimed, Device, Spot};
 
 /// Pushes that are settled together, if as many have come back.
 const SETTLED_AT_ONCE: usize = 256;
@@ -46,17 +45,24 @@ pub(super) enum Why {
 type Unread = HashMap<UserId, HashMap<ChatId, u32>>;
 
 impl Service {
-    /// Sends what is due; answers what is not done. An error: the rest is not done either, and
-    /// some of it is claimed for a while.
-    pub(super) async fn ring(self: &Arc<Self>, due: Vec<Due>) -> Result<Vec<Undone>> {
-        let (ours, mut undone) = self.claim(due).await?;
+    /// Sends what is due, and sees to what is held back; answers what is not done. An error: the
+    /// rest is not done either, and some of it is claimed for a while.
+    pub(super) async fn ring(self: &Arc<Self>, found: Found) -> Result<Vec<Undone>> {
+        for (due, until) in found.held {
+            self.hold(&due, until).await?;
+        }
+        let (ours, mut undone) = self.claim(found.due).await?;
         undone.extend(self.ring_each(ours).await?);
+        self.note_steps(&found.rules).await;
         Ok(undone)
     }
 
-    /// Sends what is due to one device in one push, if it is of several chats.
-    pub(super) async fn ring_as_one(self: &Arc<Self>, due: Vec<Due>) -> Result<Vec<Undone>> {
-        let (ours, mut undone) = self.claim(due).await?;
+    /// The same, with what is due to one device in one push if it is of several chats.
+    pub(super) async fn ring_as_one(self: &Arc<Self>, mut found: Found) -> Result<Vec<Undone>> {
+        let due = std::mem::take(&mut found.due);
+        let mut undone = self.ring(found).await?;
+        let (ours, later) = self.claim(due).await?;
+        undone.extend(later);
         if ours.len() < 2 {
             undone.extend(self.ring_each(ours).await?);
             return Ok(undone);
@@ -111,7 +117,7 @@ impl Service {
     async fn settle(&self, sent: Vec<(Due, Sent)>) -> Vec<Undone> {
         let (mut settled, mut traces, mut undone) = (Vec::new(), Vec::new(), Vec::new());
         for (due, sent) in sent {
-            traces.push(trace(&due, &sent));
+            traces.push(self.step_of_push(&due, &sent));
             let taken = (sent == Sent::Taken).then_some(due.message.seq);
             settled.push((due.spot(), taken));
             match sent {
@@ -127,9 +133,7 @@ impl Service {
             }
         }
         self.note_settled(&settled).await;
-        if let Err(error) = self.store.note_trail(&traces).await {
-            tracing::warn!(%error, "cannot note what became of pushes");
-        }
+        self.note_steps(&traces).await;
         undone
     }
 
@@ -241,21 +245,5 @@ fn outcome(sent: &Sent) -> Pushed {
         Sent::Gone(_) => Pushed::Gone,
         Sent::Refused(_) => Pushed::Refused,
         Sent::Later { .. } => Pushed::Later,
-    }
-}
-
-fn trace(due: &Due, sent: &Sent) -> Trace {
-    let (step, detail) = match sent {
-        Sent::Taken => (DeliveryStepKind::Pushed, ""),
-        Sent::Gone(why) | Sent::Refused(why) | Sent::Later { why, .. } => {
-            (DeliveryStepKind::PushFailed, why.as_str())
-        }
-    };
-    Trace {
-        message: due.message.id,
-        user: due.device.user.clone(),
-        device: Some(due.device.id.clone()),
-        step: step.into(),
-        detail: detail.to_owned(),
     }
 }
