@@ -304,8 +304,8 @@ pub const CLEAR_BATCH: usize = 500;
 /// Messages that a stream remembers it was given, for whoever asks why one rang: with a stamp each
 /// a kilobyte a busy stream, nothing for an idle one.
 pub const WRITTEN_REMEMBERED: usize = 32;
-/// Devices of which the same is remembered when their stream has ended.
-pub const WRITTEN_GONE: u64 = 20_000;
+/// Devices of which the same is remembered when their stream has ended: some megabytes.
+pub const WRITTEN_GONE: u64 = 10_000;
 /// Pushes that other nodes are asked about in one envelope.
 pub const DUE_ASKED: usize = 256;
 /// Rules that held a push back, noted by one node in a second: a few percent of what a store does.

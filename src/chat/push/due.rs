@@ -252,8 +252,14 @@ impl Service {
             let group = (candidate.roster.chat.kind == ChatKind::Group)
                 .then(|| candidate.roster.chat.title.clone());
             let device = device.clone();
-            let due = |sound, preview| {
-                Due { device, message, group, sound, preview, found_at: now, look }
+            let due = |sound, preview| Due {
+                device,
+                message,
+                group,
+                sound,
+                preview,
+                found_at: now,
+                look,
             };
             match verdict {
                 Verdict::Ring { sound, preview } => {

@@ -209,17 +209,11 @@ impl Known {
     }
 
     /// What follows from how far a device has come. `waits`: another one may hold it back.
-    fn of_device(
-        &self,
-        device: &Device,
-        sight: Sight,
-        waits: bool,
-    ) -> Option<proto::DeliveryStep> {
+    fn of_device(&self, device: &Device, sight: Sight, waits: bool) -> Option<proto::DeliveryStep> {
         let seq = self.message.seq;
         let id = Some(&device.id);
-        let of = |id: Option<&DeviceId>| {
-            self.standings.iter().find(|of| of.spot.device.as_ref() == id)
-        };
+        let of =
+            |id: Option<&DeviceId>| self.standings.iter().find(|of| of.spot.device.as_ref() == id);
         let (acked, pushed) = of(id).map_or((0, 0), |of| (of.acked_to, of.pushed_to));
         let in_front = of(None).map_or(0, |of| of.acked_to);
         let because = |rule| Some(step(Kind::Suppressed, None, id, &sight.of(rule)));
@@ -234,7 +228,7 @@ impl Known {
         } else if self.member.read.contains(seq) {
             because("read").filter(|_| sight.reads)
         } else if waits && in_front >= seq {
-            because("foreground")
+            because("foreground").filter(|_| sight.streams)
         } else {
             None
         }

@@ -120,3 +120,16 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_rules_are_noted_in_a_second_and_no_more() {
+        let budget = Budget::default();
+        let noted = (0..2 * RULES_NOTED).filter(|_| budget.0.check().is_ok()).count();
+        let most = usize::try_from(RULES_NOTED).unwrap();
+        assert!((most..2 * most).contains(&noted), "{noted}");
+    }
+}

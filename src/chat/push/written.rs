@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::due::Due;
 use super::trail::Step;
@@ -18,7 +19,6 @@ use crate::bus::To;
 use crate::chat::Service;
 use crate::chat::hub::Listener;
 use crate::chat::limits::{DUE_ASKED, WRITTEN_GONE, WRITTEN_REMEMBERED};
-use crate::clock::Timestamp;
 use crate::model::{ChatId, DeviceId, MessageId, Seq, UserId};
 use crate::proto::{DeliveryStepKind, node};
 use crate::store::Trace;
@@ -34,7 +34,7 @@ pub struct Written(Mutex<VecDeque<Given>>);
 struct Given {
     chat: ChatId,
     seq: Seq,
-    at: Timestamp,
+    at: Instant,
 }
 
 impl Written {
@@ -46,16 +46,12 @@ impl Written {
         all.push_back(given);
     }
 
-    fn find(&self, chat: ChatId, seq: Seq) -> Option<Timestamp> {
+    fn find(&self, chat: ChatId, seq: Seq) -> Option<Instant> {
         find(self.0.lock().iter(), chat, seq)
     }
 }
 
-fn find<'g>(
-    given: impl IntoIterator<Item = &'g Given>,
-    chat: ChatId,
-    seq: Seq,
-) -> Option<Timestamp> {
+fn find<'g>(given: impl IntoIterator<Item = &'g Given>, chat: ChatId, seq: Seq) -> Option<Instant> {
     given.into_iter().find(|of| (of.chat, of.seq) == (chat, seq)).map(|of| of.at)
 }
 
@@ -82,16 +78,16 @@ impl Ended {
         self.0.insert(device, all[newest..].into());
     }
 
-    fn find(&self, device: (UserId, DeviceId), chat: ChatId, seq: Seq) -> Option<Timestamp> {
+    fn find(&self, device: (UserId, DeviceId), chat: ChatId, seq: Seq) -> Option<Instant> {
         find(self.0.get(&device)?.iter(), chat, seq)
     }
 }
 
 impl Service {
-    /// A message was given to a stream. Costs next to nothing: it is on the way of every message.
-    pub(crate) fn note_written(&self, listener: &Listener, chat: ChatId, seq: Seq) {
+    /// A message was given to a stream then. Costs next to nothing: all messages come by here.
+    pub(crate) fn note_written(&self, listener: &Listener, chat: ChatId, seq: Seq, at: Instant) {
         if self.pushes.push.is_on() {
-            listener.written.note(Given { chat, seq, at: self.clock.now() });
+            listener.written.note(Given { chat, seq, at });
         }
     }
 
@@ -122,14 +118,13 @@ impl Service {
     }
 
     fn written(&self, due: &node::PushDue) -> Option<Trace> {
-        let (chat, message) =
-            (ChatId::parse(&due.chat_id)?, MessageId::parse(&due.message_id)?);
+        let (chat, message) = (ChatId::parse(&due.chat_id)?, MessageId::parse(&due.message_id)?);
         let (user, device) = (UserId::parse(&due.user_id)?, DeviceId::parse(&due.device_id)?);
         let streams = self.hub.of(&user);
         let live = streams.iter().filter(|of| of.who.device == device);
         let live = live.filter_map(|of| of.written.find(chat, due.seq));
         let ended = self.pushes.ended.find((user.clone(), device.clone()), chat, due.seq);
-        let at = live.chain(ended).min()?;
+        let at = self.clock.now().minus(live.chain(ended).min()?.elapsed());
         let step = Step { kind: DeliveryStepKind::Written, detail: "", at: Some(at) };
         Some(self.step(message, (&user, &device), step))
     }
@@ -153,13 +148,15 @@ mod tests {
     #[test]
     fn a_stream_remembers_what_it_was_given_last() {
         let (written, chat) = (Written::default(), ChatId(SystemClock.new_id()));
+        let now = Instant::now();
+        let at = |seq: Seq| now + Duration::from_secs(seq.into());
         let room = u32::try_from(WRITTEN_REMEMBERED).unwrap();
         for seq in 1..=room + 1 {
-            written.note(Given { chat, seq, at: Timestamp(seq.into()) });
+            written.note(Given { chat, seq, at: at(seq) });
         }
         assert_eq!(written.find(chat, 1), None);
-        assert_eq!(written.find(chat, 2), Some(Timestamp(2)));
-        assert_eq!(written.find(chat, room + 1), Some(Timestamp((room + 1).into())));
+        assert_eq!(written.find(chat, 2), Some(at(2)));
+        assert_eq!(written.find(chat, room + 1), Some(at(room + 1)));
         assert_eq!(written.find(ChatId(SystemClock.new_id()), 2), None);
     }
 }
