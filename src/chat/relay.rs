@@ -252,8 +252,8 @@ impl Service {
             Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, &changed),
             Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
             Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
-            Some(Body::PushesDue(pushes)) => self.hear_pushes_due(pushes),
-            Some(Body::PushPause(pause)) => self.hear_push_pause(&pause),
+            Some(Body::PushesDue(pushes)) => self.hear_pushes_due(&pushes),
+            Some(Body::PushPause(pause)) => self.hear_push_pause(pause),
             Some(Body::DevicesChanged(changed)) => self.hear_devices_changed(&changed),
             None => tracing::debug!(%from, "an envelope of a newer version"),
         }

@@ -66,9 +66,10 @@ impl Service {
             of.visible_from <= message.seq && message.sender != Some(way.user.clone())
         };
         let member = member.filter(saw).ok_or_else(Error::message_not_found)?;
-        let sight = match is_service {
-            true => Sight { all: true, reads: true, streams: true },
-            false => self.sight(caller, &member).await?,
+        let sight = if is_service {
+            Sight { all: true, reads: true, streams: true }
+        } else {
+            self.sight(caller, &member).await?
         };
         let users = std::slice::from_ref(&way.user);
         let place = [(chat, way.user.clone())];

@@ -38,7 +38,7 @@ impl Service {
     }
 
     /// Another node was asked for a pause.
-    pub(in crate::chat) fn hear_push_pause(&self, pause: &node::PushPause) {
+    pub(in crate::chat) fn hear_push_pause(&self, pause: node::PushPause) {
         self.pushes.push.pause(Duration::from_millis(pause.left_ms.into()));
     }
 }

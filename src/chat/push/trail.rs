@@ -23,6 +23,7 @@ use crate::push::rules::Verdict;
 use crate::store::{Device, Trace};
 
 /// A step, as it is about to be noted.
+#[derive(Clone, Copy)]
 pub(super) struct Step<'s> {
     pub(super) kind: DeliveryStepKind,
     pub(super) detail: &'s str,

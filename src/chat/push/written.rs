@@ -78,8 +78,8 @@ impl Ended {
         self.0.insert(device, all[newest..].into());
     }
 
-    fn find(&self, device: (UserId, DeviceId), chat: ChatId, seq: Seq) -> Option<Instant> {
-        find(self.0.get(&device)?.iter(), chat, seq)
+    fn find(&self, device: &(UserId, DeviceId), chat: ChatId, seq: Seq) -> Option<Instant> {
+        find(self.0.get(device)?.iter(), chat, seq)
     }
 }
 
@@ -103,12 +103,12 @@ impl Service {
             if self.bus.has_peers() {
                 self.publish(To::All, node::envelope::Body::PushesDue(pushes.clone()));
             }
-            self.hear_pushes_due(pushes);
+            self.hear_pushes_due(&pushes);
         }
     }
 
     /// Notes which of these this node has given to a stream of their device.
-    pub(in crate::chat) fn hear_pushes_due(self: &Arc<Self>, pushes: node::PushesDue) {
+    pub(in crate::chat) fn hear_pushes_due(self: &Arc<Self>, pushes: &node::PushesDue) {
         let traces: Vec<Trace> = pushes.due.iter().filter_map(|due| self.written(due)).collect();
         if traces.is_empty() {
             return;
@@ -123,7 +123,7 @@ impl Service {
         let streams = self.hub.of(&user);
         let live = streams.iter().filter(|of| of.who.device == device);
         let live = live.filter_map(|of| of.written.find(chat, due.seq));
-        let ended = self.pushes.ended.find((user.clone(), device.clone()), chat, due.seq);
+        let ended = self.pushes.ended.find(&(user.clone(), device.clone()), chat, due.seq);
         let at = self.clock.now().minus(live.chain(ended).min()?.elapsed());
         let step = Step { kind: DeliveryStepKind::Written, detail: "", at: Some(at) };
         Some(self.step(message, (&user, &device), step))
