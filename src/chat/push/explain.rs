@@ -12,7 +12,7 @@ use crate::chat::limits::PUSH_AGE;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::metrics;
-use crate::model::{ChatKind, DeviceId, Member, Message, UserId};
+use crate::model::{ChatId, ChatKind, DeviceId, Member, Message, UserId};
 use crate::proto::{self, DeliveryStepKind as Kind};
 use crate::push::rules::{Facts, Rule, Verdict, decide};
 use crate::store::{Device, Standing, Trace};
@@ -101,13 +101,17 @@ impl Service {
     /// What a sender may see of the way to a recipient.
     async fn sight(&self, sender: &UserId, member: &Member) -> Result<Sight> {
         let between = self.between_two(sender, &member.user).await?;
-        let chat = self.store.chats(&[member.chat]).await?.pop();
-        let direct = chat.is_some_and(|chat| chat.kind == ChatKind::Direct);
+        let direct = self.is_direct(member.chat).await?;
         Ok(Sight {
             all: false,
             reads: !direct || !(between.blocked || between.hides_reads),
             streams: !(between.blocked || between.hides_last_active),
         })
+    }
+
+    async fn is_direct(&self, chat: ChatId) -> Result<bool> {
+        let chat = self.store.chats(&[chat]).await?.pop();
+        Ok(chat.is_some_and(|chat| chat.kind == ChatKind::Direct))
     }
 
     /// By which rule it does not ring, as things are now.
@@ -155,7 +159,13 @@ impl Service {
             None => None,
         };
         let answers_me = answered.and_then(|of| of.sender).as_ref() == Some(&member.user);
-        let facts = Facts { mentions_me, answers_me, ..Facts::default() };
+        let blocked = match &message.sender {
+            Some(sender) if self.is_direct(message.chat).await? => {
+                self.between_two(&member.user, sender).await?.blocked
+            }
+            _ => false,
+        };
+        let facts = Facts { mentions_me, answers_me, blocked, ..Facts::default() };
         let preferences = self.store.preferences(std::slice::from_ref(&member.user)).await?;
         let preferences = preferences.into_iter().next().map(|(_, of)| of).unwrap_or_default();
         Ok(match decide(&preferences, facts.in_chat(&member.settings, now), now) {
@@ -223,7 +233,8 @@ impl Known {
         } else if self.is_settled(&device.id) {
             None
         } else if pushed >= seq {
-            Some(step(Kind::Pushed, None, id, "with a later message of the chat"))
+            let later = if pushed > seq { "with a later message of the chat" } else { "" };
+            Some(step(Kind::Pushed, None, id, later))
         } else if device.token.is_none() || self.is_noted(&device.id) {
             None
         } else if self.member.read.contains(seq) {

@@ -80,6 +80,8 @@ impl Service {
 
     async fn push_batch(self: &Arc<Self>, batch: &[Arc<Message>]) -> Result<()> {
         let found = self.due(Look::AtOnce, batch).await?;
+        // Of streams that have ended meanwhile. To ask others would be to ask of all that is pushed.
+        self.note_what_is_written_here(&found.due);
         self.push_found(found).await
     }
 

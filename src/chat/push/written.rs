@@ -21,7 +21,7 @@ use crate::chat::hub::Listener;
 use crate::chat::limits::{DUE_ASKED, WRITTEN_GONE, WRITTEN_REMEMBERED};
 use crate::model::{ChatId, DeviceId, MessageId, Seq, UserId};
 use crate::proto::{DeliveryStepKind, node};
-use crate::store::Trace;
+use crate::store::{Spot, Trace};
 
 /// How long it is remembered what an ended stream was given: longer than any look waits.
 const GONE_AGE: Duration = Duration::from_secs(300);
@@ -98,35 +98,51 @@ impl Service {
 
     /// Has it noted, on whichever node, which of these were given to a stream of their device.
     pub(super) fn ask_who_wrote(self: &Arc<Self>, due: &[Due]) {
-        for some in due.chunks(DUE_ASKED) {
-            let pushes = node::PushesDue { due: some.iter().map(to_wire).collect() };
-            if self.bus.has_peers() {
-                self.publish(To::All, node::envelope::Body::PushesDue(pushes.clone()));
+        if self.bus.has_peers() {
+            for some in due.chunks(DUE_ASKED) {
+                let pushes = node::PushesDue { due: some.iter().map(to_wire).collect() };
+                self.publish(To::All, node::envelope::Body::PushesDue(pushes));
             }
-            self.hear_pushes_due(&pushes);
         }
+        self.note_what_is_written_here(due);
     }
 
-    /// Notes which of these this node has given to a stream of their device.
+    /// The same, of streams of this node.
+    pub(super) fn note_what_is_written_here(self: &Arc<Self>, due: &[Due]) {
+        let written = |of: &Due| self.written(of.message.id, of.spot(), of.message.seq);
+        self.note_later(due.iter().filter_map(written).collect());
+    }
+
+    /// Another node asks.
     pub(in crate::chat) fn hear_pushes_due(self: &Arc<Self>, pushes: &node::PushesDue) {
-        let traces: Vec<Trace> = pushes.due.iter().filter_map(|due| self.written(due)).collect();
-        if traces.is_empty() {
-            return;
-        }
-        let service = Arc::clone(self);
-        self.run(async move { service.note_steps(&traces).await });
+        let written = |of: &node::PushDue| {
+            let spot = Spot {
+                chat: ChatId::parse(&of.chat_id)?,
+                user: UserId::parse(&of.user_id)?,
+                device: Some(DeviceId::parse(&of.device_id)?),
+            };
+            self.written(MessageId::parse(&of.message_id)?, spot, of.seq)
+        };
+        self.note_later(pushes.due.iter().filter_map(written).collect());
     }
 
-    fn written(&self, due: &node::PushDue) -> Option<Trace> {
-        let (chat, message) = (ChatId::parse(&due.chat_id)?, MessageId::parse(&due.message_id)?);
-        let (user, device) = (UserId::parse(&due.user_id)?, DeviceId::parse(&due.device_id)?);
+    fn note_later(self: &Arc<Self>, traces: Vec<Trace>) {
+        if !traces.is_empty() {
+            let service = Arc::clone(self);
+            self.run(async move { service.note_steps(&traces).await });
+        }
+    }
+
+    fn written(&self, message: MessageId, spot: Spot, seq: Seq) -> Option<Trace> {
+        let Spot { chat, user, device } = spot;
         let streams = self.hub.of(&user);
-        let live = streams.iter().filter(|of| of.who.device == device);
-        let live = live.filter_map(|of| of.written.find(chat, due.seq));
-        let ended = self.pushes.ended.find(&(user.clone(), device.clone()), chat, due.seq);
-        let at = self.clock.now().minus(live.chain(ended).min()?.elapsed());
-        let step = Step { kind: DeliveryStepKind::Written, detail: "", at: Some(at) };
-        Some(self.step(message, (&user, &device), step))
+        let device = (user, device?);
+        let live = streams.iter().filter(|of| of.who.device == device.1);
+        let live = live.filter_map(|of| of.written.find(chat, seq));
+        let given = live.chain(self.pushes.ended.find(&device, chat, seq)).min()?;
+        let at = Some(self.clock.now().minus(given.elapsed()));
+        let step = Step { kind: DeliveryStepKind::Written, detail: "", at };
+        Some(self.step(message, (&device.0, &device.1), step))
     }
 }
 
