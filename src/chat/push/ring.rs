@@ -78,6 +78,10 @@ impl Service {
 
     /// What of it is ours to send, and what is not done.
     async fn claim(&self, due: Vec<Due>) -> Result<(Vec<Due>, Vec<Undone>)> {
+        // Nearly always: it would take a turn of the store's for nothing.
+        if due.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let claims: Vec<_> = due.iter().map(|due| (due.spot(), due.message.seq)).collect();
         let claimed = self.store.claim_pushes(&claims, PUSH_CLAIM, PUSH_APART).await?;
         let (mut ours, mut undone) = (Vec::new(), Vec::new());

@@ -220,13 +220,15 @@ async fn what_a_silent_device_was_given_is_told(backends: Backends) {
             live.end();
         }
         fcm.next(&phone, at).await;
-        let way =
-            [(Kind::Written, "", true), (Kind::PushDue, "first", true), (Kind::Pushed, "", true)];
+        let way = [Kind::Written, Kind::PushDue, Kind::Pushed].map(|kind| (kind, "phone"));
         let steps = eventually("what was given is told", async || {
             let steps = trail(&world, &chat, &sent.message_id, "bob").await;
-            (of_device(&steps, "phone") == way).then_some(steps)
+            (kinds(&steps)[1..] == way).then_some(steps)
         });
-        assert!(!steps.await[1].node_id.is_empty(), "by which node");
+        let steps = steps.await;
+        assert!(!steps[1].node_id.is_empty(), "by which node");
+        // Who has left may be found without a stream.
+        assert!(steps[2].detail == "first" || sender == "carol", "{steps:?}");
         let to_sender = explain(&world, sender, &chat, &sent.message_id, "bob").await.unwrap();
         let given = to_sender.iter().find(|step| step.kind() == Kind::Written).unwrap();
         assert_eq!((given.device_id.as_str(), given.node_id.as_str()), ("phone", ""));
@@ -262,7 +264,7 @@ async fn an_operator_is_told_by_a_command(backends: Backends) {
     let said = eventually("the push is told", async || {
         let (code, said, _) = command(&world, &[&chat, id, "--as", "alice"]).await;
         assert_eq!(code, Some(0));
-        said.contains("PUSHED").then_some(said)
+        said.contains("PUSH_DUE").then_some(said)
     });
     let said = said.await;
     let mut told = std::collections::BTreeMap::<&str, Vec<&str>>::new();
