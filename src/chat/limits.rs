@@ -281,8 +281,9 @@ pub const PUSH_CLAIM: Duration = Duration::from_secs(30);
 pub const PUSH_AGE: Duration = Duration::from_secs(3600);
 /// Messages of the log looked at at once.
 pub const PUSH_PAGE: u32 = 500;
-/// For how long one node has the turn to read the log; then, if it died, another has it.
-pub const PUSH_TURN: Duration = Duration::from_secs(45);
+/// For how long one node has the turn to read the log; then, if it died, another has it. One that
+/// is slow may lose it in mid-page: what it has claimed nobody else pushes.
+pub const PUSH_TURN: Duration = Duration::from_secs(15);
 /// Pushes that were put off, taken at once.
 pub const PUSH_JOBS: u32 = 64;
 /// Who takes one has it for this long.

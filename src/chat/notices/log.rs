@@ -18,6 +18,8 @@ use crate::store::UnreadQuery;
 const PASSES: [(&str, Duration); 2] =
     [("notices", NOTICE_AFTER), ("notices-at-last", NOTICE_AT_LAST)];
 const LEASE: Duration = Duration::from_secs(10);
+/// Where there was no turn before, the log is read from so long ago.
+const START: Duration = Duration::from_secs(3600);
 /// Messages at once.
 const PAGE: u32 = 500;
 
@@ -38,7 +40,8 @@ impl Service {
     }
 
     async fn read_pass(&self, name: &str, age: Duration, at: &mut Option<MessageId>) -> Result<()> {
-        let until = MessageId(self.clock.now().minus(age).first_id());
+        let now = self.clock.now();
+        let until = MessageId(now.minus(age).first_id());
         if let Some(at) = *at {
             let next = self.store.log(at, 1).await?;
             if next.first().is_none_or(|message| message.id >= until) {
@@ -46,8 +49,10 @@ impl Service {
             }
         }
         let node = self.bus.node().clone();
+        // What was stored before there was a turn, by a node that did not live to take it, counts.
+        let start = MessageId(now.minus(age + START).first_id());
         loop {
-            let turn = self.store.take_turn(name, &node, LEASE, until).await?;
+            let turn = self.store.take_turn(name, &node, LEASE, start).await?;
             let Some(after) = turn else { return Ok(()) };
             *at = Some(after);
             let mut page = self.store.log(after, PAGE).await?;

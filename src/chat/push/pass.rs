@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Look;
 use crate::chat::Service;
-use crate::chat::limits::{PUSH_PAGE, PUSH_TURN};
+use crate::chat::limits::{PUSH_AGE, PUSH_PAGE, PUSH_TURN};
 use crate::error::Result;
 use crate::model::{Message, MessageId};
 
@@ -37,10 +37,14 @@ impl Service {
             Look::First | Look::AtOnce => "pushes-first",
             Look::Second | Look::Again => "pushes-second",
         };
-        let until = MessageId(self.clock.now().minus(behind).first_id());
+        let now = self.clock.now();
+        let until = MessageId(now.minus(behind).first_id());
+        // What was stored before there was a turn, by a node that did not live to take it, is due
+        // as well.
+        let start = MessageId(now.minus(behind + PUSH_AGE).first_id());
         loop {
             let node = self.bus.node();
-            let taken = self.store.take_turn(turn, node, PUSH_TURN, until).await?;
+            let taken = self.store.take_turn(turn, node, PUSH_TURN, start).await?;
             let Some(after) = taken else { return Ok(()) };
             let mut page = self.store.log(after, PUSH_PAGE).await?;
             let full = page.len() >= PUSH_PAGE as usize;

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use adda::proto;
+use adda::proto::event::Event;
 use tokio::time::Instant;
 
 use super::fake::Fcm;
 use super::{mute, on_both, register, world};
-use crate::world::{Backends, World, run, send};
+use crate::world::{Backends, Live, World, run, send};
 
 on_both! {
     who_has_no_stream_is_pushed_at_once,
@@ -17,6 +19,7 @@ on_both! {
     who_acknowledges_reads_or_is_muted_is_not_pushed,
     a_device_in_the_foreground_holds_the_others_back,
     a_burst_is_two_pushes_at_most,
+    a_phone_that_was_woken_acknowledges_in_the_background,
     the_service_is_asked_for_its_token_once,
 }
 
@@ -166,4 +169,30 @@ async fn the_service_is_asked_for_its_token_once(backends: Backends) {
         fcm.next(&phone, 0).await;
     }
     assert_eq!(fcm.access_given(), 1);
+}
+
+async fn a_phone_that_was_woken_acknowledges_in_the_background(backends: Backends) {
+    let fcm = Fcm::open().await;
+    let Some(world) = world(backends, &fcm, SOON).await else { return };
+    let chat = world.direct("alice", "bob").await;
+    let (mut bob, token) = silent(&world).await;
+    let woken = proto::Hello { background: true, ..bob.hello("phone") };
+    bob.end();
+    let mut alice = world.connect("alice", "phone").await;
+    alice.caught_up().await;
+    alice.send(&chat, "m1", "are you there?").await;
+    fcm.next(&token, 0).await;
+    alice.take_seen();
+    let mut bob = Live::open(world.api("bob").await, woken).await.unwrap();
+    let missed = bob.message().await;
+    assert_eq!((&*missed.text, missed.seq), ("are you there?", 1));
+    bob.mark(&chat, vec![run(1, 1)], false).await;
+    let two_ticks = alice.event(|event| match event {
+        Event::MessageDelivered(delivered) if delivered.chat_id == chat => Some(delivered.clone()),
+        _ => None,
+    });
+    let two_ticks = two_ticks.await;
+    assert_eq!((&*two_ticks.user_id, two_ticks.seqs), ("bob", vec![run(1, 1)]));
+    let seen = alice.take_seen();
+    assert!(!seen.iter().any(|frame| format!("{frame:?}").contains("UserOnline")), "{seen:?}");
 }
