@@ -267,10 +267,14 @@ pub const PUSH_QUEUE: usize = 16_384;
 pub const PUSH_BATCH: usize = 512;
 /// So many times at once.
 pub const PUSH_BATCHES: usize = 4;
+/// Users whose unread messages are counted together, and their places: a user may have 2,000.
+pub const UNREAD_USERS: usize = 128;
+/// See [`UNREAD_USERS`].
+pub const UNREAD_PLACES: usize = 2_000;
 /// Users looked at together: one question to the store each for devices, places and standings.
 pub const PUSH_USERS: usize = 500;
 /// Pushes under way at once, of one batch.
-pub const PUSHES_AT_ONCE: usize = 256;
+pub const PUSHES_AT_ONCE: usize = 512;
 /// What follows a push of a chat to a device within this time goes together.
 pub const PUSH_APART: Duration = Duration::from_secs(5);
 /// Devices with such a push to come on one node; more wait for a later look.

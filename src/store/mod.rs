@@ -167,9 +167,9 @@ pub trait Store:
     /// out.
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
-    /// The chats a user is in, in no order, at the least cost. One that is being made, or is not
-    /// there any more, may be among them.
-    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>>;
+    /// The chats each of these users is in, in no order, at the least cost. One that is being made,
+    /// or is not there any more, may be among them.
+    async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>>;
 
     /// The places of these users in these chats, in no order; those left are left out. A chat
     /// that is not there may have one.

@@ -76,9 +76,12 @@ impl Service {
         }
         let chats: Vec<ChatId> = by_chat.keys().copied().collect();
         let (mut notices, mut away) = (Vec::new(), Vec::new());
-        for chat in self.store.chats(&chats).await? {
+        let chats = self.store.chats(&chats).await?;
+        let mut pairs = self.pairs_of(&chats).await?;
+        for chat in chats {
             let messages = by_chat.remove(&chat.id).unwrap_or_default();
-            let scene = self.scene(chat, messages).await?;
+            let pair = pairs.remove(&chat.id);
+            let scene = self.scene(chat, pair, messages).await?;
             for member in &scene.members {
                 notices.extend(
                     scene
@@ -100,15 +103,34 @@ impl Service {
         Ok(notices)
     }
 
+    /// The members of those of these chats that are direct, in one question: there may be as many
+    /// as there are messages.
+    async fn pairs_of(&self, chats: &[Chat]) -> Result<HashMap<ChatId, Vec<Member>>> {
+        let direct = chats.iter().filter(|chat| chat.kind == ChatKind::Direct);
+        let direct: Vec<ChatId> = direct.map(|chat| chat.id).collect();
+        let mut pairs: HashMap<ChatId, Vec<Member>> = HashMap::new();
+        for member in self.store.pairs(&direct).await? {
+            pairs.entry(member.chat).or_default().push(member);
+        }
+        Ok(pairs)
+    }
+
     /// Whom these messages of a chat may concern, and what stands between them.
-    async fn scene<'m>(&self, chat: Chat, messages: Vec<&'m Message>) -> Result<Scene<'m>> {
+    async fn scene<'m>(
+        &self,
+        chat: Chat,
+        pair: Option<Vec<Member>>,
+        messages: Vec<&'m Message>,
+    ) -> Result<Scene<'m>> {
         let small = chat.member_count as usize <= MAX_RECEIPT_MEMBERS;
         let note =
             |message: &&Message, kind| message.note.as_ref().is_some_and(|note| note.kind == kind);
         let to_all = messages.iter().any(|message| {
             note(message, NoteKind::Announcement) || note(message, NoteKind::GroupCreated)
         });
-        let members = if small || to_all {
+        let members = if let Some(pair) = pair {
+            pair
+        } else if small || to_all {
             self.store.members(chat.id).await?
         } else {
             let added = messages.iter().filter_map(|message| message.note.as_ref());

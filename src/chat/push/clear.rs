@@ -154,11 +154,8 @@ impl Service {
         let users: HashSet<UserId> = cleared.iter().map(|spot| spot.user.clone()).collect();
         let users: Vec<UserId> = users.into_iter().collect();
         let devices = self.store.devices_of(&users).await?;
-        let mut badges = HashMap::new();
-        for user in users {
-            let badge = total(self.unread_of(&user).await?.values());
-            badges.insert(user, badge);
-        }
+        let unread = self.unread_of(&users).await?;
+        let badge = |user: &UserId| total(unread.get(user).into_iter().flat_map(HashMap::values));
         let mine: HashSet<(&UserId, Option<&DeviceId>)> =
             cleared.iter().map(|spot| (&spot.user, spot.device.as_ref())).collect();
         let here: Vec<&Device> =
@@ -177,7 +174,7 @@ impl Service {
                 platform: device.platform,
                 chat: spot.chat,
                 seq: seqs.get(spot).copied()?,
-                badge: badges.get(&spot.user).copied()?,
+                badge: badge(&spot.user),
                 kind: NoteKind::Read {
                     digest: digests.contains(&(device.user.clone(), device.id.clone())),
                 },

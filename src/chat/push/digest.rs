@@ -125,7 +125,8 @@ impl Service {
         since: Timestamp,
     ) -> store::Result<Vec<Arc<Message>>> {
         let since = MessageId(since.first_id());
-        let chats = self.store.chats_of(user).await?;
+        let chats = self.store.chats_of(std::slice::from_ref(user)).await?;
+        let chats: Vec<ChatId> = chats.into_iter().map(|(chat, _)| chat).collect();
         let mut heads = self.store.heads(&chats).await?;
         heads.retain(|head| head.id >= since);
         heads.sort_by_key(|head| Reverse(head.id));

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 use super::due::{Due, Found};
 use super::ring::{Undone, Why};
@@ -18,6 +19,9 @@ use crate::error::Result;
 use crate::metrics;
 use crate::model::Message;
 use crate::store::Spot;
+
+/// How long they gather: nobody feels it beside what the push service takes.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Spots that were pushed just now, each with the newest message that came since.
 #[derive(Debug, Default)]
@@ -58,16 +62,28 @@ impl Pushes {
     }
 }
 
+/// What came within a moment, as each question to the store is for all of it; `None`: no more comes.
+async fn gathered(stored: &mut mpsc::Receiver<Arc<Message>>) -> Option<Vec<Arc<Message>>> {
+    let mut batch = vec![stored.recv().await?];
+    let until = Instant::now() + GATHER;
+    while batch.len() < PUSH_BATCH {
+        let room = PUSH_BATCH - batch.len();
+        let more = stored.recv_many(&mut batch, room);
+        // Without more to come it is the last one.
+        if !matches!(tokio::time::timeout_at(until, more).await, Ok(1..)) {
+            break;
+        }
+    }
+    Some(batch)
+}
+
 impl Service {
     /// Pushes what was stored here, as it comes; what came together goes together.
     pub(super) async fn push_at_once(self: Arc<Self>, mut stored: mpsc::Receiver<Arc<Message>>) {
         let batches = Arc::new(Semaphore::new(PUSH_BATCHES));
         loop {
             let Ok(permit) = Arc::clone(&batches).acquire_owned().await else { return };
-            let mut batch = Vec::new();
-            if stored.recv_many(&mut batch, PUSH_BATCH).await == 0 {
-                return;
-            }
+            let Some(batch) = gathered(&mut stored).await else { return };
             let service = Arc::clone(&self);
             self.run(async move {
                 if let Err(error) = service.push_batch(&batch).await {

@@ -5,23 +5,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 
 use super::due::{Due, Found, age};
 use crate::chat::Service;
 use crate::chat::limits::{PUSH_APART, PUSH_CLAIM, PUSHES_AT_ONCE};
-use crate::chat::unread::total;
+use crate::chat::unread::{Unread, total};
 use crate::error::{Error, Reason, Result};
 use crate::metrics::{self, Pushed};
-use crate::model::{ChatId, User, UserId};
+use crate::model::{User, UserId};
 use crate::push::words::{News, digest, words};
 use crate::push::{Note, NoteKind, Push, Sent};
 use crate::store::{Claimed, Device, Spot};
 
 /// Pushes that are settled together, if as many have come back.
 const SETTLED_AT_ONCE: usize = 256;
-/// Users whose unread messages are counted at once.
-const COUNTED_AT_ONCE: usize = 16;
 /// How often what was taken is noted, if the store does not answer.
 const SETTLE_TRIES: u32 = 5;
 const SETTLE_PAUSE: Duration = Duration::from_millis(500);
@@ -41,9 +39,6 @@ pub(super) enum Why {
     /// The push service could not take it, and said perhaps when it can.
     Later(Option<Duration>),
 }
-
-/// Unread messages of each chat of a user.
-type Unread = HashMap<UserId, HashMap<ChatId, u32>>;
 
 impl Service {
     /// Sends what is due, and sees to what is held back; answers what is not done. An error: the
@@ -190,16 +185,9 @@ impl Service {
     }
 
     /// What is unread of each of these users: the badge is the sum, as in the inbox.
-    async fn unread_of_all(self: &Arc<Self>, due: &[Due]) -> Result<Unread> {
+    async fn unread_of_all(&self, due: &[Due]) -> Result<Unread> {
         let users: HashSet<UserId> = due.iter().map(|due| due.device.user.clone()).collect();
-        let counts = users.into_iter().map(|user| {
-            let service = Arc::clone(self);
-            async move {
-                let counts = service.unread_of(&user).await?;
-                Ok((user, counts))
-            }
-        });
-        stream::iter(counts).buffer_unordered(COUNTED_AT_ONCE).try_collect().await
+        self.unread_of(&users.into_iter().collect::<Vec<_>>()).await
     }
 
     async fn names_of(&self, due: &[Due]) -> Result<HashMap<UserId, User>> {

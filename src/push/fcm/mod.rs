@@ -3,6 +3,7 @@
 //! What its answers mean is told here, and nowhere else: see [`judge`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -28,8 +29,11 @@ pub const URL: &str = "https://fcm.googleapis.com";
 const WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Requests under way at once: what a connection of theirs takes, a few times.
-const AT_ONCE: usize = 512;
+/// Connections, the next one for what the ones before have no room for: in 100 ms, which an answer
+/// takes, as many as 10,000 a second want.
+const LINES: usize = 10;
+/// Requests under way on one of them: as many as such services take.
+const ON_A_LINE: usize = 100;
 /// The pause after a quota is used up, where the service does not say how long.
 const QUOTA_PAUSE: Duration = Duration::from_secs(60);
 
@@ -44,7 +48,7 @@ pub struct Options {
 
 /// A client of one project.
 pub struct Fcm {
-    client: reqwest::Client,
+    lines: Vec<Line>,
     url: String,
     tokens: Tokens,
     under_way: Semaphore,
@@ -57,20 +61,12 @@ impl Fcm {
     pub fn new(options: Options, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         // Fails only where one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .http2_prior_knowledge()
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(Duration::from_secs(5))
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(WITHIN)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("adda/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let lines = (0..LINES).map(|_| Line::new()).collect::<Result<_, _>>()?;
         let project = &options.account.project_id;
         let url = format!("{}/v1/projects/{project}/messages:send", options.url);
         let tokens = Tokens::new(options.account, Arc::clone(&clock))?;
-        let (under_way, gate) = (Semaphore::new(AT_ONCE), Gate::default());
-        Ok(Self { client, url, tokens, under_way, gate, clock })
+        let (under_way, gate) = (Semaphore::new(LINES * ON_A_LINE), Gate::default());
+        Ok(Self { lines, url, tokens, under_way, gate, clock })
     }
 
     /// Waits until the service asks for a pause.
@@ -110,8 +106,15 @@ impl Fcm {
         }
     }
 
+    /// The first line with a place. Where one became free behind our back, the first: one request
+    /// too many waits there.
+    fn line(&self) -> OnLine<'_> {
+        self.lines.iter().find_map(Line::enter).unwrap_or_else(|| self.lines[0].squeeze_in())
+    }
+
     async fn post(&self, token: &str, message: &serde_json::Value) -> Answer {
-        let request = self.client.post(&self.url).bearer_auth(token).json(message);
+        let line = self.line();
+        let request = line.0.client.post(&self.url).bearer_auth(token).json(message);
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.is_timeout() => return Answer::Sent(later("no answer", None)),
@@ -129,6 +132,49 @@ impl Fcm {
         }
         let failure: Failure = answer.json().await.unwrap_or_default();
         judge(status, &failure.error, self.gate.wait().or(after))
+    }
+}
+
+/// A connection, opened when it is needed.
+struct Line {
+    client: reqwest::Client,
+    under_way: AtomicUsize,
+}
+
+/// A request on a line.
+struct OnLine<'l>(&'l Line);
+
+impl Line {
+    fn new() -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .http2_prior_knowledge()
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(5))
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("adda/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client, under_way: AtomicUsize::new(0) })
+    }
+
+    /// A place on it, if one is free.
+    fn enter(&self) -> Option<OnLine<'_>> {
+        let entered = self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |of| {
+            (of < ON_A_LINE).then_some(of + 1)
+        });
+        entered.is_ok().then_some(OnLine(self))
+    }
+
+    fn squeeze_in(&self) -> OnLine<'_> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        OnLine(self)
+    }
+}
+
+impl Drop for OnLine<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

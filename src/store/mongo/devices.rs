@@ -3,7 +3,7 @@
 //! A claim is one update of many statements, each of which marks what it gets with a name of its
 //! own, and then a reading of who got what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use super::MongoStore;
-use super::docs::{binary, date, number, plain, time, user_ids, uuid};
+use super::docs::{binary, chat_ids, date, number, plain, time, user_ids, uuid};
 use super::failure::{broken, exchange, failure, is_duplicate, round, unavailable};
 use super::schema::{Db, aggregate, all};
 use crate::model::{ChatId, DeviceId, MessageId, NodeId, Platform, Seq, UserId};
@@ -19,6 +19,8 @@ use crate::store::{Claimed, Device, Devices, NewDevice, Result, Spot, Standing, 
 
 /// How often a token is taken from another device that takes it back at the same time.
 const TOKEN_TRIES: u32 = 8;
+/// Places asked for together.
+const CROSSED: usize = 200;
 
 #[async_trait]
 impl Devices for MongoStore {
@@ -97,15 +99,19 @@ impl Devices for MongoStore {
         if of.is_empty() {
             return Ok(Vec::new());
         }
-        let mut chats: HashMap<ChatId, Vec<UserId>> = HashMap::new();
-        for (chat, user) in of {
-            chats.entry(*chat).or_default().push(user.clone());
+        let (db, mut standings) = (self.db()?, Vec::new());
+        let wanted: HashSet<(ChatId, &UserId)> =
+            of.iter().map(|(chat, user)| (*chat, user)).collect();
+        for some in of.chunks(CROSSED) {
+            let crossed = crossed(some.iter().map(|(chat, user)| (*chat, user)));
+            for doc in all(db.standings.find(crossed)).await? {
+                let standing = standing(&doc)?;
+                if wanted.contains(&(standing.spot.chat, &standing.spot.user)) {
+                    standings.push(standing);
+                }
+            }
         }
-        let each = chats.iter().map(|(chat, users)| {
-            doc! { "chat_id": uuid(chat.0), "user_id": { "$in": user_ids(users) } }
-        });
-        let found = self.db()?.standings.find(doc! { "$or": each.collect::<Vec<_>>() });
-        all(found).await?.iter().map(standing).collect()
+        Ok(standings)
     }
 
     async fn claim_pushes(
@@ -235,11 +241,29 @@ impl Db {
         spots: impl Iterator<Item = &Spot>,
         apart: Duration,
     ) -> Result<HashMap<Spot, Held>> {
-        let keys: Vec<Document> = spots.map(key).collect();
+        let spots: Vec<&Spot> = spots.collect();
         let free = doc! { "$max": ["$claimed", { "$add": ["$pushed_at", millis(apart)] }] };
         let shown = doc! { "$set": { "free_in": { "$subtract": [free, "$$NOW"] } } };
-        let found = aggregate(&self.standings, vec![doc! { "$match": { "$or": keys } }, shown]);
-        found.await?.iter().map(held).collect()
+        let mut claims = HashMap::new();
+        for some in spots.chunks(CROSSED) {
+            let crossed = crossed(some.iter().map(|spot| (spot.chat, &spot.user)));
+            let found = aggregate(&self.standings, vec![doc! { "$match": crossed }, shown.clone()]);
+            for doc in found.await? {
+                claims.extend([held(&doc)?]);
+            }
+        }
+        Ok(claims)
+    }
+}
+
+/// All of these users in all of these chats: far less dear than an arm of an `$or` for each, and
+/// hardly ever more than was asked for.
+fn crossed<'s>(places: impl Iterator<Item = (ChatId, &'s UserId)> + Clone) -> Document {
+    let chats: HashSet<ChatId> = places.clone().map(|(chat, _)| chat).collect();
+    let users: HashSet<&str> = places.map(|(_, user)| user.as_str()).collect();
+    doc! {
+        "chat_id": { "$in": chat_ids(&chats.into_iter().collect::<Vec<_>>()) },
+        "user_id": { "$in": users.into_iter().collect::<Vec<_>>() },
     }
 }
 

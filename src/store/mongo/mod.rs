@@ -198,8 +198,8 @@ impl Store for MongoStore {
         self.reads()?.memberships.rows(std::slice::from_ref(user)).await
     }
 
-    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
-        self.db()?.chats_of(user).await
+    async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>> {
+        self.db()?.chats_of(users).await
     }
 
     async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {

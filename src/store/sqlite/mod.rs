@@ -229,9 +229,8 @@ impl Store for SqliteStore {
         self.readers.ask(move |db| chats::memberships(db, now, &user)).await
     }
 
-    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
-        let user = user.clone();
-        self.readers.ask(move |db| chats::chats_of(db, &user)).await
+    async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>> {
+        self.in_parts(each_once(users), chats::chats_of).await
     }
 
     async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {
