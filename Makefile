@@ -45,9 +45,11 @@ test-web: tools ## The web client: units, and people in a browser against a real
 	$(CARGO) build --bin adda
 	bash clients/web/test.sh
 
-faults: tools ## Harm servers and links while clients talk: FOR=600 (seconds), SEED=, FLAGS=short|default|both.
+faults: tools ## Harm servers and links while clients talk: FOR=600 (seconds), SEED=, FLAGS=short|default|both; kill nodes that push: KILLS=1000.
 	ADDA_FAULTS_SECONDS=$(or $(FOR),600) ADDA_FAULTS_SEED=$(SEED) ADDA_FAULTS_FLAGS=$(or $(FLAGS),both) \
 		$(CARGO) test --test it -- --nocapture --test-threads=1 faults::promises_hold_while_servers_fail
+	ADDA_PUSH_KILLS=$(or $(KILLS),1000) ADDA_PUSH_SEED=$(SEED) \
+		$(CARGO) test --test it -- --nocapture push::killed
 
 mutants: tools ## Build the program with bugs on purpose, and see that the faults find each.
 	ADDA_MUTANTS=1 CARGO_TARGET_DIR=target/mutants \

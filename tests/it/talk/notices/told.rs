@@ -5,6 +5,7 @@ use adda::proto::{self, NotificationKind as Kind, NotificationLevel as Level};
 
 use super::{listed, noted, set_level, told, told_meanwhile};
 use crate::on_both_backends;
+use crate::service::{admin, service_token};
 use crate::world::{Live, World, eventually, message, run, send};
 
 on_both_backends! {
@@ -13,6 +14,7 @@ on_both_backends! {
     mentions_are_noted_each,
     who_is_added_learns_of_it,
     a_reaction_is_noted_for_the_author,
+    a_word_of_the_product_is_noted_for_every_member,
     a_chat_is_as_loud_as_its_member_wants,
     a_blocked_user_is_not_heard_in_a_group,
     a_stream_that_resumes_is_told,
@@ -141,6 +143,43 @@ async fn a_reaction_is_noted_for_the_author(world: World) {
     react("carol", "🎉").await;
     alice.settle().await;
     assert_eq!(told_meanwhile(&mut alice), [], "what is there already is told to nobody");
+}
+
+async fn a_word_of_the_product_is_noted_for_every_member(world: World) {
+    let chat = world.group("alice", &["bob", "carol"]).await;
+    set_level(&world, "carol", &chat, Level::None).await;
+    let mut bob = world.connect("bob", "phone").await;
+    let mut service = admin(&world, 0, service_token("adda.service")).await;
+    let say = proto::SendSystemMessageRequest {
+        chat_id: chat.clone(),
+        client_message_id: "trip-7".to_owned(),
+        text: "Your trip begins tomorrow".to_owned(),
+    };
+    let said = service.send_system_message(say.clone()).await.unwrap().into_inner();
+    let said = said.outcome.unwrap();
+    service.send_system_message(say).await.expect("the same again");
+    for user in ["alice", "bob", "carol"] {
+        let mut api = world.notifications_at(0, user).await;
+        let notice = noted(&mut api, Kind::Announcement, &chat).await;
+        assert_eq!((&notice.message_id, notice.seq), (&said.message_id, said.seq), "{user}");
+        assert_eq!((notice.actor_id.as_str(), notice.count, notice.read), ("", 1, false));
+    }
+    let announced = loop {
+        let told = told(&mut bob).await;
+        if told.notification.as_ref().is_some_and(|of| of.kind() == Kind::Announcement) {
+            break told;
+        }
+    };
+    bob.mark(&chat, vec![run(said.seq, said.seq)], true).await;
+    let read = told(&mut bob).await;
+    assert_eq!(read.notification_id, announced.notification_id);
+    assert_eq!(read.unread_notifications, announced.unread_notifications - 1);
+
+    let add = proto::AddMembersRequest { chat_id: chat.clone(), user_ids: vec!["dora".to_owned()] };
+    world.api("alice").await.add_members(add).await.unwrap();
+    let mut api = world.notifications_at(0, "dora").await;
+    noted(&mut api, Kind::Added, &chat).await;
+    assert_eq!(listed(&mut api).await.0.len(), 1, "what was said before she came is not hers");
 }
 
 async fn a_chat_is_as_loud_as_its_member_wants(world: World) {
