@@ -302,3 +302,13 @@ pub const ACKED_BATCH: usize = 1_000;
 pub const CLEAR_QUEUE: usize = 16_384;
 /// Of these so many are looked at together.
 pub const CLEAR_BATCH: usize = 500;
+/// Messages that a stream remembers it was given, for whoever asks why one rang: with a stamp each
+/// a kilobyte a busy stream, nothing for an idle one.
+pub const WRITTEN_REMEMBERED: usize = 32;
+/// Devices of which the same is remembered when their stream has ended: some megabytes.
+pub const WRITTEN_GONE: u64 = 10_000;
+/// Pushes that other nodes are asked about in one envelope.
+pub const DUE_ASKED: usize = 256;
+/// Rules that held a push back, noted by one node in a second: a few percent of what a store does.
+/// Of more the settings of now are told.
+pub const RULES_NOTED: u32 = 500;

@@ -107,7 +107,12 @@ fn tell(said: &mut String, user: &str, steps: &[DeliveryStep]) {
         let at = step.at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
         let at = at.map_or_else(|| "-".to_owned(), |at| format!("{at:.3}"));
         let what = step.kind().as_str_name().trim_start_matches("DELIVERY_STEP_KIND_");
-        let line = format!("  {at:24}  {what:12}  {:16}  {}", step.device_id, step.detail);
+        let by = match step.node_id.as_str() {
+            "" => String::new(),
+            node => format!("  by node {node}"),
+        };
+        let (device, detail) = (&step.device_id, &step.detail);
+        let line = format!("  {at:24}  {what:12}  {device:16}  {detail:16}{by}");
         let _ = writeln!(said, "{}", line.trim_end());
     }
 }

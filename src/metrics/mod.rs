@@ -186,6 +186,8 @@ declare! {
     push_seconds: Histogram = Histogram::times(), "adda_push_seconds";
     /// From the making of a message until it was first pushed.
     push_age_seconds: Histogram = Histogram::long_times(), "adda_push_age_seconds";
+    /// Rules that held a push back and were not noted, as too many were to be.
+    push_rules_not_noted: Counter = Counter::default(), "adda_push_rules_not_noted_total";
     /// Messages that were not looked at at once, as too many waited; a later look found them.
     pushes_passed_over: Counter = Counter::default(), "adda_pushes_passed_over_total";
 

@@ -178,4 +178,28 @@ impl Push {
             Provider::Fcm(fcm) => fcm.send(note).await,
         }
     }
+
+    /// Waits until the push service asks this node for a pause, for longer than it knows of.
+    pub async fn asked_to_pause(&self) {
+        match &*self.provider {
+            Provider::Off | Provider::Log => std::future::pending().await,
+            Provider::Fcm(fcm) => fcm.asked_to_pause().await,
+        }
+    }
+
+    /// What is left of the pause that the push service asked for.
+    pub fn pause_left(&self) -> Duration {
+        match &*self.provider {
+            Provider::Off | Provider::Log => Duration::ZERO,
+            Provider::Fcm(fcm) => fcm.pause_left(),
+        }
+    }
+
+    /// Asks the push service nothing for so long, an hour at most: it has told another so.
+    pub fn pause(&self, pause: Duration) {
+        match &*self.provider {
+            Provider::Off | Provider::Log => {}
+            Provider::Fcm(fcm) => fcm.pause(pause),
+        }
+    }
 }

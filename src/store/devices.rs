@@ -10,9 +10,9 @@ use async_trait::async_trait;
 
 use super::Result;
 use crate::clock::Timestamp;
-use crate::model::{ChatId, DeviceId, MessageId, Platform, Seq, UserId};
+use crate::model::{ChatId, DeviceId, MessageId, NodeId, Platform, Seq, UserId};
 
-/// How long what became of pushes is remembered.
+/// How long the ways of messages are remembered.
 pub const TRAIL_KEPT: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// A device that is to be registered.
@@ -102,7 +102,7 @@ pub enum Claimed {
     Later(Duration),
 }
 
-/// What became of a push, for whoever asks why.
+/// A step of a message's way to a device, for whoever asks why it rang, or did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// Of which message.
@@ -115,6 +115,12 @@ pub struct Trace {
     pub step: i32,
     /// In a few words.
     pub detail: String,
+    /// On which node.
+    pub node: NodeId,
+    /// When; `None`: as it is noted, by the store's clock.
+    pub at: Option<Timestamp>,
+    /// Of a push: when it was found due, and by which look.
+    pub found: Option<(Timestamp, String)>,
 }
 
 /// Devices and pushes. As in [`Store`](super::Store): answers are of what is durable, what one call
@@ -180,10 +186,10 @@ pub trait Devices: Send + Sync {
     /// the screen: from now on they are. Each once, on whichever node.
     async fn clear_pushes(&self, spots: &[(Spot, Seq)]) -> Result<Vec<Spot>>;
 
-    /// Notes what became of pushes.
+    /// Notes steps.
     async fn note_trail(&self, traces: &[Trace]) -> Result<()>;
 
-    /// What became of the pushes of a message to a user in the last [`TRAIL_KEPT`], the oldest
-    /// first, and when.
-    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<(Timestamp, Trace)>>;
+    /// What was noted of the way of a message to a user in the last [`TRAIL_KEPT`], the oldest
+    /// first, each with its time.
+    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<Trace>>;
 }

@@ -6,7 +6,7 @@ use crate::chat::limits::{
 };
 use crate::error::{Error, Reason, Result};
 use crate::model::{DeviceId, Platform, UserId};
-use crate::proto;
+use crate::proto::{self, node};
 use crate::store::{Device, NewDevice};
 use crate::wire;
 
@@ -34,7 +34,7 @@ impl Service {
     ) -> Result<proto::Device> {
         let new = checked(user, draft)?;
         let registered = self.store.register_device(new, MAX_DEVICES).await?;
-        self.pushes.registered.invalidate(user);
+        self.devices_changed(user).await;
         registered.as_ref().map(shown).ok_or_else(|| {
             let mut error =
                 Error::new(Reason::TooManyDevices, "unregister a device that is used no more");
@@ -47,7 +47,7 @@ impl Service {
     pub async fn unregister_device(&self, user: &UserId, device: &str) -> Result<()> {
         let device = device_id(device)?;
         self.store.unregister_device(user, &device).await?;
-        self.pushes.registered.invalidate(user);
+        self.devices_changed(user).await;
         Ok(())
     }
 
@@ -56,6 +56,24 @@ impl Service {
         self.store.forget_devices(user).await?;
         self.pushes.registered.invalidate(user);
         Ok(())
+    }
+
+    /// Which devices are registered is another now, for the nodes that hear what they acknowledge.
+    /// Where the bus loses it they know a few seconds later.
+    async fn devices_changed(&self, user: &UserId) {
+        self.pushes.registered.invalidate(user);
+        if self.bus.has_peers() && self.pushes.push.is_on() {
+            let to = self.nodes_of(std::slice::from_ref(user)).await;
+            let changed = node::DevicesChanged { user_id: user.to_string() };
+            self.publish(to, node::envelope::Body::DevicesChanged(changed));
+        }
+    }
+
+    /// Another node has changed which devices are registered.
+    pub(in crate::chat) fn hear_devices_changed(&self, changed: &node::DevicesChanged) {
+        if let Some(user) = UserId::parse(&changed.user_id) {
+            self.pushes.registered.invalidate(&user);
+        }
     }
 
     /// The user's devices, the one registered last first.

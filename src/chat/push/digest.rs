@@ -91,7 +91,9 @@ impl Service {
             // Where one for that end is known already it may be of less than this one.
             stays.push(until.since(now) + PUSH_APART);
         }
-        Ok((self.ring_as_one(found.due).await?, stays.into_iter().min()))
+        let undone = self.ring_as_one(found.due).await?;
+        self.note_steps(&found.rules).await;
+        Ok((undone, stays.into_iter().min()))
     }
 
     /// What is due to the device of what is unread and came since.

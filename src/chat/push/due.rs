@@ -14,7 +14,7 @@ use crate::model::{
     ChatId, ChatKind, DeviceId, Member, Message, Preferences, Preview, Seq, UserId,
 };
 use crate::push::rules::{Facts, Rule, Verdict, decide};
-use crate::store::{self, Device, Spot, Standing};
+use crate::store::{self, Device, Spot, Standing, Trace};
 
 /// A push that is due.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Due {
     pub(super) group: Option<String>,
     pub(super) sound: bool,
     pub(super) preview: Preview,
+    pub(super) found_at: Timestamp,
+    pub(super) look: Look,
 }
 
 impl Due {
@@ -40,6 +42,8 @@ pub(super) struct Found {
     pub(super) due: Vec<Due>,
     /// Not before then.
     pub(super) held: Vec<(Due, Timestamp)>,
+    /// By which rules there was none, to be noted.
+    pub(super) rules: Vec<Trace>,
 }
 
 /// Somebody who may have to be pushed messages of one chat.
@@ -227,10 +231,8 @@ impl Service {
         };
         let unread: Vec<_> = candidate.messages.iter().filter(unread).cloned().collect();
         let standings = known.standings.get(&place).map_or(&[][..], Vec::as_slice);
-        let active_to = match look {
-            Look::First => standing_of(standings, None).map_or(0, |of| of.acked_to),
-            Look::AtOnce | Look::Second | Look::Again => 0,
-        };
+        let in_front = standing_of(standings, None).map_or(0, |of| of.acked_to);
+        let active_to = if look == Look::First { in_front } else { 0 };
         for device in known.devices.get(&candidate.user).into_iter().flatten() {
             if candidate.device.as_ref().is_some_and(|only| *only != device.id) {
                 continue;
@@ -242,13 +244,23 @@ impl Service {
                 let facts = self.facts(candidate, known, message, member, now).await?;
                 let preferences = known.preferences.get(&candidate.user);
                 let verdict = decide(preferences.unwrap_or(&Preferences::default()), facts, now);
+                let of = (&**message, in_front);
+                found.rules.extend(self.step_of_rule((look, now), device, of, verdict));
                 join(&mut due, verdict, message);
             }
             let Some((message, verdict)) = due else { continue };
             let group = (candidate.roster.chat.kind == ChatKind::Group)
                 .then(|| candidate.roster.chat.title.clone());
             let device = device.clone();
-            let due = |sound, preview| Due { device, message, group, sound, preview };
+            let due = |sound, preview| Due {
+                device,
+                message,
+                group,
+                sound,
+                preview,
+                found_at: now,
+                look,
+            };
             match verdict {
                 Verdict::Ring { sound, preview } => {
                     metrics::pushes_due().of(look.label()).inc();

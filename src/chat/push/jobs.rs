@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::due::Due;
 use super::ring::{Undone, Why};
+use super::trail::Step;
 use crate::chat::Service;
 use crate::chat::limits::{PUSH_AGE, PUSH_JOB_LEASE, PUSH_JOBS};
 use crate::clock::Timestamp;
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{self, Pushed};
 use crate::model::{ChatId, DeviceId, Seq, UserId};
 use crate::proto::DeliveryStepKind;
-use crate::store::{Job, NewJob, Trace};
+use crate::store::{Job, NewJob};
 
 const QUEUE: &str = "push";
 /// Without a sign of work it is looked for this often.
@@ -153,10 +154,7 @@ impl Service {
         let Some(message) = message else { return Ok(Vec::new()) };
         let (user, device) = (UserId::new(&again.user), DeviceId::new(&again.device));
         let found = self.due_again(&Arc::new(message), &user, &device).await?;
-        for (due, until) in found.held {
-            self.hold(&due, until).await?;
-        }
-        self.ring(found.due).await
+        self.ring(found).await
     }
 
     /// When what is not done is tried again; what is tried since too long is given up. `None`:
@@ -186,16 +184,8 @@ impl Service {
         metrics::pushes().of(Pushed::GivenUp).inc();
         let (user, device) = (&due.device.user, &due.device.id);
         tracing::error!(%user, %device, "a push is given up: the push service did not take it");
-        let trace = Trace {
-            message: due.message.id,
-            user: user.clone(),
-            device: Some(device.clone()),
-            step: DeliveryStepKind::Suppressed.into(),
-            detail: "given up".to_owned(),
-        };
-        if let Err(error) = self.store.note_trail(&[trace]).await {
-            tracing::warn!(%error, "cannot note what became of a push");
-        }
+        let step = Step { kind: DeliveryStepKind::Suppressed, detail: "given_up", at: None };
+        self.note_steps(&[self.step(due.message.id, (user, device), step)]).await;
     }
 }
 

@@ -15,10 +15,13 @@
 //! | `now` | what this node has just stored, and what a burst brings |
 //! | `pass` | the log, 5 s and 60 s late |
 //! | `jobs` | what must be tried later |
+//! | `pause` | a pause that the push service asks for is every node's |
 //! | `reached` | what devices have acknowledged |
 //! | `clear` | what was read elsewhere goes off the screen |
 //! | `digest` | one push for all that came in quiet hours |
 //! | `devices` | the calls about devices |
+//! | `trail` | what is noted of the way to a device |
+//! | `written` | what was given to streams |
 //! | `explain` | why it rang, or did not |
 
 use std::sync::Arc;
@@ -43,11 +46,15 @@ mod explain;
 mod jobs;
 mod now;
 mod pass;
+mod pause;
 mod reached;
 mod ring;
+mod trail;
+mod written;
 
 pub use devices::DeviceDraft;
 pub use explain::Way;
+pub use written::Written;
 
 /// Which devices of a user are registered is remembered for so long, so that acknowledgements of
 /// those that are not cost nothing.
@@ -77,6 +84,10 @@ impl Look {
             Self::Again => metrics::Look::Again,
         }
     }
+
+    fn name(self) -> &'static str {
+        self.label().name()
+    }
 }
 
 /// What pushes need that outlives a call.
@@ -87,6 +98,8 @@ pub struct Pushes {
     read: mpsc::Sender<clear::Read>,
     registered: Cache<UserId, Arc<[DeviceId]>>,
     bursts: now::Bursts,
+    ended: written::Ended,
+    rules_noted: trail::Budget,
 }
 
 /// The ends that its tasks hold.
@@ -104,8 +117,9 @@ impl Pushes {
         let (read, seen) = mpsc::channel(CLEAR_QUEUE);
         let registered =
             Cache::builder().max_capacity(REGISTERED).time_to_live(REGISTERED_AGE).build();
-        let bursts = now::Bursts::default();
-        let this = Self { push, fresh, reached, read, registered, bursts };
+        let (bursts, ended) = (now::Bursts::default(), written::Ended::default());
+        let rules_noted = trail::Budget::default();
+        let this = Self { push, fresh, reached, read, registered, bursts, ended, rules_noted };
         (this, Queues { fresh: stored, reached: acked, read: seen })
     }
 }
@@ -123,6 +137,9 @@ impl Service {
         self.keep(vital, "pushes, first look", own().look_again(Look::First));
         self.keep(vital, "pushes, second look", own().look_again(Look::Second));
         self.keep(vital, "pushes put off", own().do_push_jobs());
+        if self.bus.has_peers() {
+            self.keep(vital, "pauses of pushes", own().share_pauses());
+        }
     }
 }
 

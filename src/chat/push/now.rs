@@ -80,16 +80,15 @@ impl Service {
 
     async fn push_batch(self: &Arc<Self>, batch: &[Arc<Message>]) -> Result<()> {
         let found = self.due(Look::AtOnce, batch).await?;
+        // Of streams that have ended meanwhile. To ask others would be to ask of all that is pushed.
+        self.note_what_is_written_here(&found.due);
         self.push_found(found).await
     }
 
     /// Sends what was found; what is held back or cannot go now is noted as jobs, but for what
     /// follows a push at once: that waits here.
     async fn push_found(self: &Arc<Self>, found: Found) -> Result<()> {
-        for (due, until) in found.held {
-            self.hold(&due, until).await?;
-        }
-        for Undone { due, why } in self.ring(found.due).await? {
+        for Undone { due, why } in self.ring(found).await? {
             match why {
                 // A claim is mostly over long before its lease.
                 Why::Claimed(after) => self.wait(&due, after.min(PUSH_APART)),

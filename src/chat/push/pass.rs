@@ -65,10 +65,8 @@ impl Service {
         }
         let page: Vec<Arc<Message>> = page.into_iter().map(Arc::new).collect();
         let found = self.due(look, &page).await?;
-        for (due, until) in found.held {
-            self.hold(&due, until).await?;
-        }
-        for undone in self.ring(found.due).await? {
+        self.ask_who_wrote(&found.due);
+        for undone in self.ring(found).await? {
             self.put_off(&undone.due, undone.why).await?;
         }
         Ok(())

@@ -7,17 +7,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::due::{Due, age};
+use super::due::{Due, Found, age};
 use crate::chat::Service;
 use crate::chat::limits::{PUSH_APART, PUSH_CLAIM, PUSHES_AT_ONCE};
 use crate::chat::unread::total;
 use crate::error::{Error, Reason, Result};
 use crate::metrics::{self, Pushed};
 use crate::model::{ChatId, User, UserId};
-use crate::proto::DeliveryStepKind;
 use crate::push::words::{News, digest, words};
 use crate::push::{Note, NoteKind, Push, Sent};
-use crate::store::{Claimed, Device, Spot, Trace};
+use crate::store::{Claimed, Device, Spot};
 
 /// Pushes that are settled together, if as many have come back.
 const SETTLED_AT_ONCE: usize = 256;
@@ -47,23 +46,28 @@ pub(super) enum Why {
 type Unread = HashMap<UserId, HashMap<ChatId, u32>>;
 
 impl Service {
-    /// Sends what is due; answers what is not done. An error: the rest is not done either, and
-    /// some of it is claimed for a while.
-    pub(super) async fn ring(self: &Arc<Self>, due: Vec<Due>) -> Result<Vec<Undone>> {
-        if due.is_empty() {
-            return Ok(Vec::new());
+    /// Sends what is due, and sees to what is held back; answers what is not done. An error: the
+    /// rest is not done either, and some of it is claimed for a while.
+    pub(super) async fn ring(self: &Arc<Self>, found: Found) -> Result<Vec<Undone>> {
+        for (due, until) in found.held {
+            self.hold(&due, until).await?;
         }
-        let service = Arc::clone(self);
-        // To its end, also when the node leaves: what was sent and is not settled is sent again.
-        self.carry_through(async move {
-            let (ours, mut undone) = service.claim(due).await?;
-            undone.extend(service.ring_each(ours).await?);
-            Ok(undone)
-        })
-        .await
+        let mut undone = Vec::new();
+        if !found.due.is_empty() {
+            let service = Arc::clone(self);
+            // To its end, also when the node leaves: what was sent and is not settled is sent again.
+            let rung = self.carry_through(async move {
+                let (ours, mut undone) = service.claim(found.due).await?;
+                undone.extend(service.ring_each(ours).await?);
+                Ok(undone)
+            });
+            undone = rung.await?;
+        }
+        self.note_steps(&found.rules).await;
+        Ok(undone)
     }
 
-    /// Sends what is due to one device in one push, if it is of several chats.
+    /// Sends what is due to one device, in one push if it is of several chats.
     pub(super) async fn ring_as_one(self: &Arc<Self>, due: Vec<Due>) -> Result<Vec<Undone>> {
         let service = Arc::clone(self);
         self.carry_through(async move { service.ring_digest(due).await }).await
@@ -90,6 +94,10 @@ impl Service {
 
     /// What of it is ours to send, and what is not done.
     async fn claim(&self, due: Vec<Due>) -> Result<(Vec<Due>, Vec<Undone>)> {
+        // Nearly always: it would take a turn of the store's for nothing.
+        if due.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let claims: Vec<_> = due.iter().map(|due| (due.spot(), due.message.seq)).collect();
         let claimed = self.store.claim_pushes(&claims, PUSH_CLAIM, PUSH_APART).await?;
         let (mut ours, mut undone) = (Vec::new(), Vec::new());
@@ -139,7 +147,7 @@ impl Service {
     async fn settle(&self, sent: Vec<(Due, Sent)>) -> Vec<Undone> {
         let (mut settled, mut traces, mut undone) = (Vec::new(), Vec::new(), Vec::new());
         for (due, sent) in sent {
-            traces.push(trace(&due, &sent));
+            traces.push(self.step_of_push(&due, &sent));
             let taken = (sent == Sent::Taken).then_some(due.message.seq);
             settled.push((due.spot(), taken));
             match sent {
@@ -155,9 +163,7 @@ impl Service {
             }
         }
         self.note_settled(&settled).await;
-        if let Err(error) = self.store.note_trail(&traces).await {
-            tracing::warn!(%error, "cannot note what became of pushes");
-        }
+        self.note_steps(&traces).await;
         undone
     }
 
@@ -269,21 +275,5 @@ fn outcome(sent: &Sent) -> Pushed {
         Sent::Gone(_) => Pushed::Gone,
         Sent::Refused(_) => Pushed::Refused,
         Sent::Later { .. } => Pushed::Later,
-    }
-}
-
-fn trace(due: &Due, sent: &Sent) -> Trace {
-    let (step, detail) = match sent {
-        Sent::Taken => (DeliveryStepKind::Pushed, ""),
-        Sent::Gone(why) | Sent::Refused(why) | Sent::Later { why, .. } => {
-            (DeliveryStepKind::PushFailed, why.as_str())
-        }
-    };
-    Trace {
-        message: due.message.id,
-        user: due.device.user.clone(),
-        device: Some(due.device.id.clone()),
-        step: step.into(),
-        detail: detail.to_owned(),
     }
 }

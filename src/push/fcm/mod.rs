@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::{Note, Sent};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 
 mod account;
 mod gate;
@@ -19,7 +19,7 @@ mod message;
 mod tokens;
 
 pub use account::{Account, Bad};
-use gate::Gate;
+use gate::{Gate, LONGEST};
 use tokens::Tokens;
 
 /// Where the service is.
@@ -32,8 +32,6 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 512;
 /// The pause after a quota is used up, where the service does not say how long.
 const QUOTA_PAUSE: Duration = Duration::from_secs(60);
-/// No pause is longer, whatever the service asks: messages are given up after an hour.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Whose project, and where.
 #[derive(Clone, Debug)]
@@ -51,6 +49,7 @@ pub struct Fcm {
     tokens: Tokens,
     under_way: Semaphore,
     gate: Gate,
+    clock: Arc<dyn Clock>,
 }
 
 impl Fcm {
@@ -69,8 +68,24 @@ impl Fcm {
             .build()?;
         let project = &options.account.project_id;
         let url = format!("{}/v1/projects/{project}/messages:send", options.url);
-        let tokens = Tokens::new(options.account, clock)?;
-        Ok(Self { client, url, tokens, under_way: Semaphore::new(AT_ONCE), gate: Gate::default() })
+        let tokens = Tokens::new(options.account, Arc::clone(&clock))?;
+        let (under_way, gate) = (Semaphore::new(AT_ONCE), Gate::default());
+        Ok(Self { client, url, tokens, under_way, gate, clock })
+    }
+
+    /// Waits until the service asks for a pause.
+    pub async fn asked_to_pause(&self) {
+        self.gate.asked().await;
+    }
+
+    /// What is left of the pause that was asked for.
+    pub fn pause_left(&self) -> Duration {
+        self.gate.left()
+    }
+
+    /// Asks the service nothing for so long.
+    pub fn pause(&self, pause: Duration) {
+        self.gate.close(pause);
     }
 
     /// Sends one; once more where our own token was refused. While the service wants to be left
@@ -107,10 +122,10 @@ impl Fcm {
             return Answer::Sent(Sent::Taken);
         }
         let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let after = after.and_then(|after| after.trim().parse().ok()).map(Duration::from_secs);
+        let after = after.and_then(|after| retry_after(after, self.clock.now()));
         let after = asked_pause(status, after);
         if let Some(pause) = after {
-            self.gate.close(pause);
+            self.gate.asked_to_close(pause);
         }
         let failure: Failure = answer.json().await.unwrap_or_default();
         judge(status, &failure.error, self.gate.wait().or(after))
@@ -146,11 +161,22 @@ struct Detail {
     error_code: String,
 }
 
+/// How long after now it is: seconds, or a date; a date that is over is now. `None`: it is neither.
+fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let dates = jiff::fmt::rfc2822::DateTimeParser::new();
+    let date = dates.parse_timestamp(value).ok()?;
+    Some(Timestamp(date.as_millisecond()).since(now))
+}
+
 /// For how long all leave the service alone after this answer.
 fn asked_pause(status: StatusCode, after: Option<Duration>) -> Option<Duration> {
     let quota = status == StatusCode::TOO_MANY_REQUESTS;
     let after = after.filter(|_| quota || status.is_server_error());
-    after.or(quota.then_some(QUOTA_PAUSE)).map(|after| after.min(LONGEST_PAUSE))
+    after.or(quota.then_some(QUOTA_PAUSE)).map(|after| after.min(LONGEST))
 }
 
 /// What an answer that is no success means. Of an invalid argument it is the kind of detail that
@@ -223,10 +249,22 @@ mod tests {
         };
         assert_eq!(paused(429, Some(7)), Some(Duration::from_secs(7)));
         assert_eq!(paused(429, None), Some(QUOTA_PAUSE));
-        assert_eq!(paused(429, Some(u64::MAX)), Some(LONGEST_PAUSE));
+        assert_eq!(paused(429, Some(u64::MAX)), Some(LONGEST));
         assert_eq!(paused(503, Some(7)), Some(Duration::from_secs(7)));
         assert_eq!(paused(503, None), None);
         assert_eq!(paused(404, Some(7)), None);
+    }
+
+    #[test]
+    fn a_time_to_come_again_is_seconds_or_a_date() {
+        let now = Timestamp(1_445_412_470_000);
+        let after = |value| retry_after(value, now);
+        assert_eq!(after(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(after("Wed, 21 Oct 2015 07:27:00 GMT"), Some(Duration::ZERO));
+        for neither in ["", "soon", "-1", "1.5", "Wed, 21 Oct 2015"] {
+            assert_eq!(after(neither), None, "{neither}");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Measured, timed};
-use crate::clock::Timestamp;
 use crate::metrics::Operation;
 use crate::model::{ChatId, DeviceId, MessageId, Seq, UserId};
 use crate::store::{Claimed, Device, Devices, NewDevice, Result, Spot, Standing, Trace};
@@ -76,7 +75,7 @@ impl Devices for Measured {
         timed(Operation::NoteTrail, self.0.note_trail(traces)).await
     }
 
-    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<(Timestamp, Trace)>> {
+    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<Trace>> {
         timed(Operation::Trail, self.0.trail(message, user)).await
     }
 }

@@ -11,11 +11,10 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use super::MongoStore;
-use super::docs::{binary, number, plain, time, user_ids, uuid};
+use super::docs::{binary, date, number, plain, time, user_ids, uuid};
 use super::failure::{broken, exchange, failure, is_duplicate, round, unavailable};
 use super::schema::{Db, aggregate, all};
-use crate::clock::Timestamp;
-use crate::model::{ChatId, DeviceId, MessageId, Platform, Seq, UserId};
+use crate::model::{ChatId, DeviceId, MessageId, NodeId, Platform, Seq, UserId};
 use crate::store::{Claimed, Device, Devices, NewDevice, Result, Spot, Standing, Trace};
 
 /// How often a token is taken from another device that takes it back at the same time.
@@ -190,20 +189,24 @@ impl Devices for MongoStore {
         let ids = names(traces.len());
         let note = traces.iter().zip(ids).map(|(trace, id)| {
             let device = trace.device.as_ref().map_or("", DeviceId::as_str);
-            let trace = doc! {
+            let mut step = doc! {
                 "message_id": uuid(trace.message.0),
                 "user_id": literal(trace.user.as_str()),
                 "device_id": literal(device),
                 "step": trace.step,
                 "detail": literal(&trace.detail),
-                "at": "$$NOW",
+                "node": literal(trace.node.as_str()),
+                "at": trace.at.map_or_else(|| Bson::from("$$NOW"), |at| date(at).into()),
             };
-            doc! { "q": { "_id": id }, "u": [{ "$set": trace }], "upsert": true }
+            if let Some((at, look)) = &trace.found {
+                step.extend(doc! { "found_at": date(*at), "look": literal(look) });
+            }
+            doc! { "q": { "_id": id }, "u": [{ "$set": step }], "upsert": true }
         });
         self.db()?.update("trail", &note.collect::<Vec<_>>()).await
     }
 
-    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<(Timestamp, Trace)>> {
+    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<Trace>> {
         let of = doc! { "message_id": uuid(message.0), "user_id": user.as_str() };
         let found = all(self.db()?.trail.find(of).sort(doc! { "at": 1, "_id": 1 })).await?;
         found.iter().map(|doc| trace(doc, message, user)).collect()
@@ -384,15 +387,18 @@ fn held(doc: &Document) -> Result<(Spot, Held)> {
     Ok((spot(doc)?, held))
 }
 
-fn trace(doc: &Document, message: MessageId, user: &UserId) -> Result<(Timestamp, Trace)> {
+fn trace(doc: &Document, message: MessageId, user: &UserId) -> Result<Trace> {
     let at = doc.get_datetime("at").map_err(|_| broken("a trace without a time"))?;
     let device = text(doc, "device_id")?;
-    let trace = Trace {
+    let found = doc.get_datetime("found_at").ok().zip(doc.get_str("look").ok());
+    Ok(Trace {
         message,
         user: user.clone(),
         device: (!device.is_empty()).then(|| DeviceId::new(&device)),
         step: doc.get_i32("step").map_err(|_| broken("a trace cannot be read"))?,
         detail: text(doc, "detail")?,
-    };
-    Ok((time(*at), trace))
+        node: NodeId::new(doc.get_str("node").unwrap_or_default()),
+        at: Some(time(*at)),
+        found: found.map(|(at, look)| (time(*at), look.to_owned())),
+    })
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{SqliteStore, each_once, rows};
 use crate::clock::Timestamp;
-use crate::model::{ChatId, DeviceId, MessageId, Platform, Seq, UserId};
+use crate::model::{ChatId, DeviceId, MessageId, NodeId, Platform, Seq, UserId};
 use crate::store::{
     Claimed, Device, Devices, NewDevice, Result, Spot, Standing, StoreError, TRAIL_KEPT, Trace,
 };
@@ -191,23 +191,27 @@ impl Devices for SqliteStore {
         self.writer.ask(move |db, now| Ok(note(db, now, &traces)?)).await
     }
 
-    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<(Timestamp, Trace)>> {
+    async fn trail(&self, message: MessageId, user: &UserId) -> Result<Vec<Trace>> {
         let (user, since) = (user.clone(), self.clock.now().minus(TRAIL_KEPT));
         self.readers
             .ask(move |db| {
                 db.prepare_cached(
-                    "SELECT at, device_id, step, detail FROM trail
+                    "SELECT at, device_id, step, detail, node, found_at, look FROM trail
                      WHERE message_id = ?1 AND user_id = ?2 AND at >= ?3 ORDER BY at, rowid",
                 )?
                 .query_map(params![message.0.as_bytes(), user.as_str(), since.0], |row| {
-                    let trace = Trace {
+                    let found: Option<i64> = row.get(5)?;
+                    let look: Option<String> = row.get(6)?;
+                    Ok(Trace {
                         message,
                         user: user.clone(),
                         device: device(row, 1)?,
                         step: row.get(2)?,
                         detail: row.get(3)?,
-                    };
-                    Ok((Timestamp(row.get(0)?), trace))
+                        node: NodeId::new(row.get_ref(4)?.as_str()?),
+                        at: Some(Timestamp(row.get(0)?)),
+                        found: found.map(Timestamp).zip(look),
+                    })
                 })?
                 .collect()
             })
@@ -366,18 +370,21 @@ fn claim(
 fn note(db: &Connection, now: Timestamp, traces: &[Trace]) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM trail WHERE at < ?1")?.execute([now.minus(TRAIL_KEPT).0])?;
     let mut note = db.prepare_cached(
-        "INSERT INTO trail (message_id, user_id, at, device_id, step, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO trail (message_id, user_id, at, device_id, step, detail, node, found_at, look)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for trace in traces {
         let device = trace.device.as_ref().map_or("", DeviceId::as_str);
         note.execute(params![
             trace.message.0.as_bytes(),
             trace.user.as_str(),
-            now.0,
+            trace.at.unwrap_or(now).0,
             device,
             trace.step,
-            trace.detail
+            trace.detail,
+            trace.node.as_str(),
+            trace.found.as_ref().map(|(at, _)| at.0),
+            trace.found.as_ref().map(|(_, look)| look)
         ])?;
     }
     Ok(())

@@ -187,7 +187,10 @@ CREATE TABLE trail (
   at         INTEGER NOT NULL,
   device_id  TEXT    NOT NULL,
   step       INTEGER NOT NULL,
-  detail     TEXT    NOT NULL
+  detail     TEXT    NOT NULL,
+  node       TEXT    NOT NULL,
+  found_at   INTEGER,
+  look       TEXT
 ) STRICT;
 CREATE INDEX trail_message ON trail (message_id, user_id, at);
 CREATE INDEX trail_age ON trail (at);

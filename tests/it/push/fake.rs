@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use adda::clock::{Clock as _, SystemClock};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -33,6 +34,8 @@ pub(crate) enum Does {
     BadToken,
     /// 429 with Retry-After in seconds.
     TooMany(u64),
+    /// 503 with a Retry-After that is a date, so many seconds from now.
+    AwayUntil(u64),
     /// 503 without.
     Unavailable,
     /// Nothing, for a long time.
@@ -217,6 +220,14 @@ async fn send(
             let mut answer =
                 refused(StatusCode::TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED");
             answer.headers_mut().insert("retry-after", after.into());
+            answer
+        }
+        Does::AwayUntil(after) => {
+            let mut answer = refused(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "UNAVAILABLE");
+            let at = SystemClock.now().plus(Duration::from_secs(after));
+            let at = jiff::Timestamp::from_millisecond(at.0).unwrap();
+            let at = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at);
+            answer.headers_mut().insert("retry-after", at.unwrap().parse().unwrap());
             answer
         }
         Does::Unavailable => refused(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "UNAVAILABLE"),

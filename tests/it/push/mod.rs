@@ -46,9 +46,13 @@ async fn notifications(world: &World, user: &str) -> Notifications {
 }
 
 async fn at(addr: std::net::SocketAddr, user: &str) -> Notifications {
+    with(addr, token(user)).await
+}
+
+async fn with(addr: std::net::SocketAddr, token: String) -> Notifications {
     let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
     let channel = endpoint.connect().await.unwrap();
-    NotificationServiceClient::with_interceptor(channel, Bearer(token(user)))
+    NotificationServiceClient::with_interceptor(channel, Bearer(token))
 }
 
 /// A world of one node that pushes to this service.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adda::model::{ChatId, DeviceId, MessageId, Platform, Seq};
+use adda::model::{ChatId, DeviceId, MessageId, NodeId, Platform, Seq};
 use adda::store::{Claimed, Device, NewDevice, Spot, Trace};
 use tokio::task::JoinSet;
 
@@ -341,6 +341,9 @@ async fn what_became_of_a_push_is_told_in_order(bench: &Bench) {
         device: (!device.is_empty()).then(|| DeviceId::new(device)),
         step,
         detail: detail.to_owned(),
+        node: NodeId::new("n1"),
+        at: None,
+        found: None,
     };
     let before = bench.later().await;
     let all = [
@@ -355,8 +358,17 @@ async fn what_became_of_a_push_is_told_in_order(bench: &Bench) {
     bench.node().note_trail(&[trace("bob", "phone", 5, "")]).await.unwrap();
     bench.node().note_trail(&[]).await.unwrap();
     let told = bench.node().trail(message, &user("ana")).await.unwrap();
-    assert!(told[0].0 >= before && told.windows(2).all(|two| two[0].0 <= two[1].0));
-    assert_eq!(told.into_iter().map(|(_, trace)| trace).collect::<Vec<_>>(), all);
+    assert!(told[0].at >= Some(before) && told.windows(2).all(|two| two[0].at <= two[1].at));
+    let undated = |trace: Trace| Trace { at: None, ..trace };
+    assert_eq!(told.into_iter().map(undated).collect::<Vec<_>>(), all);
+    // One that says when, and that comes late.
+    let early = Trace {
+        at: Some(before.minus(SHORT)),
+        found: Some((before.minus(LONG), "$first".to_owned())),
+        ..trace("ana", "phone", 8, "")
+    };
+    bench.node().note_trail(std::slice::from_ref(&early)).await.unwrap();
+    assert_eq!(bench.node().trail(message, &user("ana")).await.unwrap()[0], early);
     let none = bench.node().trail(MessageId(bench.clock.new_id()), &user("ana")).await.unwrap();
     assert_eq!(none, []);
 }
