@@ -22,7 +22,10 @@ impl Service {
         user: &UserId,
         new: proto::NotificationPreferences,
     ) -> Result<proto::NotificationPreferences> {
-        Ok(shown(self.store.put_preferences(user, checked(new)?).await?))
+        let kept = self.store.put_preferences(user, checked(new)?).await?;
+        // Also where nothing has changed: the last call may have come only so far.
+        self.decide_anew(user).await?;
+        Ok(shown(kept))
     }
 }
 

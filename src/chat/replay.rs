@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{Chat, ChatId, ChatKind, Member, Message, Notice, Seq, UserId};
 use crate::proto;
-use crate::store::{self, Block, ChangeCursor, Head, Hidden, Span};
+use crate::store::{self, Block, ChangeCursor, Head, Hidden, NoticeQuery, Span};
 use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
@@ -344,7 +344,7 @@ impl Service {
             self.store.changed_receipts(&small, since, limit),
             self.store.changed_blocks(user, since),
             self.store.hidden_since(user, since, limit),
-            self.store.notices(notices_since(user, since)),
+            self.store.notices(NoticeQuery { gone: true, ..notices_since(user, since) }),
         )?;
         let Some(changed) = changed else { return Ok(false) };
         lacks.chats = chats;
@@ -373,6 +373,7 @@ impl Service {
         lacks.receipts = receipts;
         lacks.blocks = blocks;
         lacks.notices = notices;
+        lacks.notices.retain(|of| visible.get(&of.chat).is_some_and(|from| of.seq >= *from));
         let changed = |place: &&Member| place.settings.changed_at.is_some_and(|at| at >= since);
         lacks.settings = standing.places.iter().filter(changed).cloned().collect();
         let count = lacks.chats.len()

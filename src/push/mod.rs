@@ -84,7 +84,10 @@ pub enum NoteKind {
         sound: bool,
     },
     /// It takes what rang off the screen: it was read elsewhere.
-    Read,
+    Read {
+        /// Also what rang once for several chats.
+        digest: bool,
+    },
 }
 
 /// What came of a push.
@@ -166,7 +169,7 @@ impl Push {
                 let what = match note.kind {
                     NoteKind::Message { .. } => "message",
                     NoteKind::Digest { .. } => "digest",
-                    NoteKind::Read => "read",
+                    NoteKind::Read { .. } => "read",
                 };
                 let (chat, seq, badge) = (note.chat, note.seq, note.badge);
                 tracing::info!(target: "push", %chat, seq, badge, what, "would have gone");

@@ -51,6 +51,8 @@ pub struct Device {
     pub registered_at: Timestamp,
     /// When its token was refused for good, and how.
     pub failed: Option<(Timestamp, String)>,
+    /// What the last push of several chats told of: of each chat up to this message.
+    pub digest: Vec<(ChatId, Seq)>,
 }
 
 impl std::fmt::Debug for Device {
@@ -125,7 +127,7 @@ pub struct Trace {
 /// has answered every later call sees, lists may hold repeats. Times are by the store's clock.
 #[async_trait]
 pub trait Devices: Send + Sync {
-    /// Registers a device, or changes what is known of it. A token that another device has, of
+    /// Registers a device, or changes what is known of it but its `digest`, which is empty then. A token that another device has, of
     /// whichever user, is that one's no more, and that one is gone. With another token, or one that
     /// had failed, it counts as registered now. `None`: the user has `limit` others, and nothing was
     /// done; of several at once one more may get in.
@@ -170,6 +172,15 @@ pub trait Devices: Send + Sync {
 
     /// Ends claims: pushed up to this one, or, `None`, not pushed.
     async fn settle_pushes(&self, settled: &[(Spot, Option<Seq>)]) -> Result<()>;
+
+    /// The device is pushed this for several chats, and nothing that one of before told of; none: that
+    /// is off its screen. A device that is not there does no harm.
+    async fn note_digest(
+        &self,
+        user: &UserId,
+        device: &DeviceId,
+        of: &[(ChatId, Seq)],
+    ) -> Result<()>;
 
     /// Of these spots, those of whose pushes all are up to these messages and some not yet taken off
     /// the screen: from now on they are. Each once, on whichever node.

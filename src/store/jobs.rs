@@ -60,6 +60,10 @@ pub trait Jobs: Send + Sync {
     /// The work was tried in vain: it is due again after this long. One that is finished stays so.
     async fn put_off_job(&self, queue: &str, id: &str, after: Duration) -> Result<()>;
 
+    /// Work of a queue whose id begins so is due at once, if it is not finished. What somebody has
+    /// taken may be given to another as well.
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()>;
+
     /// How much work of a queue is not finished, due or not; stops at [`JOBS_COUNTED`].
     async fn count_jobs(&self, queue: &str) -> Result<u32>;
 

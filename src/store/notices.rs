@@ -29,6 +29,8 @@ pub struct NoticeQuery {
     pub since: Timestamp,
     /// Only such as come after this one.
     pub after: Option<(Timestamp, Uuid)>,
+    /// Those that tell nothing any more, too.
+    pub gone: bool,
     /// At most so many.
     pub limit: u32,
 }
@@ -60,8 +62,16 @@ pub trait Notices: Send + Sync {
     /// only if its `version` is higher. Of a user who has more than there may be the oldest go.
     async fn put_notices(&self, notices: Vec<Notice>, kept: NoticesKept) -> Result<Vec<Notice>>;
 
+    /// Corrects what was noted, where the version is not lower and something else differs: the actor,
+    /// the count, the emoji and the version are these now. Whether it is read stays, and so does its
+    /// place in the list; `updated_at` is one higher. With a count of 0 it tells nothing any more: it
+    /// is read, and of now; so is noted one that is not there, while with another count nothing is
+    /// done then. Answers those that were there and are corrected, as they are kept, in no order.
+    async fn correct_notices(&self, notices: Vec<Notice>, kept: NoticesKept)
+    -> Result<Vec<Notice>>;
+
     /// Notifications of a user, the one noted last first, then by id from the highest. What is too
-    /// old is left out.
+    /// old is left out, and what tells nothing any more unless that is wished.
     async fn notices(&self, query: NoticeQuery) -> Result<Vec<Notice>>;
 
     /// How many unread notifications each of these users has, in the order asked, at most

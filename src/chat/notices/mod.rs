@@ -1,7 +1,8 @@
 //! Notifications in the app: what a user missed, in a list that stays.
 //!
 //! They follow from what is durable: messages and notes are read from the log ([`log`]), reactions
-//! are announced before they are stored ([`reactions`]). The id of one is derived from what it is
+//! are announced before they are stored ([`reactions`]). What is taken back or deleted takes its
+//! notification with it ([`gone`]). The id of one is derived from what it is
 //! of, and of two the higher version counts: so what is noted again, by this node or another after
 //! a crash, is noted once. Whether one of a message is read follows from what the user has read in
 //! the chat, and is looked up whenever unread ones are counted for a list: so what a crash left
@@ -23,6 +24,7 @@ use crate::proto::{self, event::Event};
 use crate::store::{COUNT_CAP, NoticeChoice, NoticeQuery, NoticesKept};
 use crate::wire;
 
+mod gone;
 mod log;
 mod reactions;
 
@@ -35,7 +37,8 @@ const REACTIONS_EVERY: u64 = 5;
 
 /// What a user was told since then.
 pub(super) fn notices_since(user: &UserId, since: Timestamp) -> NoticeQuery {
-    NoticeQuery { user: user.clone(), read: None, since, after: None, limit: MAX_NOTICES }
+    let (user, limit) = (user.clone(), MAX_NOTICES);
+    NoticeQuery { user, read: None, since, after: None, gone: false, limit }
 }
 
 /// Where a page begins: after this one, which was read or not.
@@ -104,7 +107,7 @@ impl Service {
             if limit > 0 {
                 let (user, since) = (user.clone(), Timestamp(0));
                 let after = after.take();
-                let query = NoticeQuery { user, read: *read, since, after, limit };
+                let query = NoticeQuery { user, read: *read, since, after, gone: false, limit };
                 found.extend(self.store.notices(query).await?);
             }
         }
@@ -114,11 +117,25 @@ impl Service {
             let purpose = Purpose::Notices(unread_first);
             armour(&self.sealer.seal(user, purpose, &Cursor::bytes(last)))
         });
+        self.drop_what_was_left(user, &mut found).await?;
         Ok(proto::ListNotificationsResponse {
             notifications: found.iter().map(shown).collect(),
             next_page_token: next_page_token.unwrap_or_default(),
             unread_count,
         })
+    }
+
+    /// What is of a chat that the user has left, or may not see of it, is not for the user any more.
+    async fn drop_what_was_left(&self, user: &UserId, notices: &mut Vec<Notice>) -> Result<()> {
+        let chats: HashSet<ChatId> = notices.iter().map(|notice| notice.chat).collect();
+        if !chats.is_empty() {
+            let chats: Vec<ChatId> = chats.into_iter().collect();
+            let places = self.memberships_in(user, &chats).await?.into_iter();
+            let from: HashMap<_, _> =
+                places.map(|place| (place.chat, place.visible_from)).collect();
+            notices.retain(|of| from.get(&of.chat).is_some_and(|from| of.seq >= *from));
+        }
+        Ok(())
     }
 
     fn notices_after(
@@ -178,8 +195,7 @@ impl Service {
     async fn settle_notices(&self, user: &UserId) -> Result<(Vec<(Uuid, u32)>, u32)> {
         let unread = NoticeQuery { read: Some(false), ..notices_since(user, Timestamp(0)) };
         let unread = self.store.notices(unread).await?;
-        let in_chats = |notice: &&Notice| notice.kind.is_seen_in_chat();
-        let chats: HashSet<ChatId> = unread.iter().filter(in_chats).map(|of| of.chat).collect();
+        let chats: HashSet<ChatId> = unread.iter().map(|of| of.chat).collect();
         let chats: Vec<ChatId> = chats.into_iter().collect();
         let places: HashMap<ChatId, Member> = if chats.is_empty() {
             HashMap::new()
@@ -188,9 +204,12 @@ impl Service {
             places.into_iter().map(|place| (place.chat, place)).collect()
         };
         let is_seen = |notice: &&Notice| {
-            places.get(&notice.chat).is_none_or(|place| place.read.contains(notice.seq))
+            places.get(&notice.chat).is_none_or(|place| {
+                notice.seq < place.visible_from
+                    || notice.kind.is_seen_in_chat() && place.read.contains(notice.seq)
+            })
         };
-        let seen = unread.iter().filter(in_chats).filter(is_seen);
+        let seen = unread.iter().filter(is_seen);
         let seen: Vec<(Uuid, u32)> = seen.map(|notice| (notice.id, notice.version)).collect();
         if !seen.is_empty() {
             self.store.read_notices(user, NoticeChoice::These(seen.clone())).await?;

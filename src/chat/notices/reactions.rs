@@ -1,5 +1,5 @@
 //! Notifications of reactions. The log does not have them, so each is announced before it is
-//! stored: whoever finds the announcement later looks whether it came to be.
+//! stored, and before it is taken back: whoever finds the announcement later looks what is so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const LEASE: Duration = Duration::from_secs(60);
 /// So many at once.
 const AT_ONCE: u32 = 64;
 
-/// A reaction that is about to be.
+/// A reaction that is about to be, or to be no more.
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
     chat: String,
@@ -37,15 +37,16 @@ pub(in crate::chat) struct News {
 }
 
 impl Service {
-    /// Announces a reaction, unless nobody wants to hear of it.
+    /// Announces a reaction, or that one is taken back, unless nobody wants to hear of it.
     pub(in crate::chat) async fn announce_reaction(
         &self,
         message: &Message,
         by: &UserId,
         emoji: &str,
+        there: bool,
     ) -> Result<Option<News>> {
         let own = message.sender.as_ref().is_none_or(|sender| sender == by);
-        if own || message.has_reaction(by, emoji) {
+        if own || message.has_reaction(by, emoji) == there {
             return Ok(None);
         }
         let body = Body {
@@ -60,7 +61,7 @@ impl Service {
         Ok(Some(News { job, by: by.clone(), emoji: emoji.to_owned() }))
     }
 
-    /// The reaction is stored, or was refused. What is not noted now is found later.
+    /// The reaction is stored, taken back, or was refused. What is not noted now is found later.
     pub(in crate::chat) fn reacted(self: &Arc<Self>, news: News, message: &Message) {
         let (service, message) = (Arc::clone(self), message.clone());
         self.tasks.spawn(trace::carry(async move {
@@ -76,7 +77,7 @@ impl Service {
     }
 
     /// Notes what other nodes announced and did not come to note.
-    pub(super) async fn note_late_reactions(&self) -> Result<()> {
+    pub(super) async fn note_late_reactions(self: &Arc<Self>) -> Result<()> {
         for job in self.store.take_jobs(QUEUE, LEASE, AT_ONCE).await? {
             let age = self.store.now().await?.since(job.noted_at);
             if age < REACTION_WITHIN {
@@ -94,20 +95,21 @@ impl Service {
         Ok(())
     }
 
-    /// Notes a reaction that is there.
-    async fn note_reaction(&self, message: &Message, by: &UserId, emoji: &str) -> Result<()> {
+    /// Notes a reaction that is there, or that one is not there any more.
+    async fn note_reaction(
+        self: &Arc<Self>,
+        message: &Message,
+        by: &UserId,
+        emoji: &str,
+    ) -> Result<()> {
         let Some(author) = message.sender.as_ref().filter(|author| *author != by) else {
             return Ok(());
         };
-        if !message.has_reaction(by, emoji) || self.between_two(author, by).await?.blocked {
-            return Ok(());
-        }
-        let place = self.store.member(message.chat, author).await?;
-        if place.is_none_or(|place| place.left_at.is_some()) {
-            return Ok(());
-        }
-        let others = message.reactions.iter().flat_map(|of| &of.users);
-        let count = others.filter(|user| *user != author).count();
+        let others = message.reactions.iter();
+        let others = others.flat_map(|of| of.users.iter().map(|user| (user, of.emoji.as_str())));
+        let others: Vec<(&UserId, &str)> = others.filter(|(user, _)| *user != author).collect();
+        let there = message.has_reaction(by, emoji);
+        let last = if there { Some((by, emoji)) } else { others.last().copied() };
         let notice = Notice {
             id: self.notice_id(author, NoticeKind::Reaction, message.id.0),
             user: author.clone(),
@@ -116,12 +118,22 @@ impl Service {
             message: message.id,
             seq: message.seq,
             version: message.revision,
-            actor: Some(by.clone()),
-            count: u32::try_from(count).unwrap_or(u32::MAX),
-            emoji: emoji.to_owned(),
+            actor: last.map(|(user, _)| user.clone()),
+            count: u32::try_from(others.len()).unwrap_or(u32::MAX),
+            emoji: last.map(|(_, emoji)| emoji.to_owned()).unwrap_or_default(),
             updated_at: message.created_at(),
             read: false,
         };
+        if !there {
+            return self.correct(vec![notice]).await;
+        }
+        if self.between_two(author, by).await?.blocked {
+            return Ok(());
+        }
+        let place = self.store.member(message.chat, author).await?;
+        if place.is_none_or(|place| place.left_at.is_some()) {
+            return Ok(());
+        }
         self.note_notices(vec![notice]).await
     }
 }

@@ -1,4 +1,9 @@
-//! What was read on one device goes off the screens of the others, with the badge as it then is.
+//! What was read on one device goes off the screens of the others, with the badge as it then is; so
+//! does what was deleted, and what is of a chat that was left. What rang once for several chats goes
+//! when nothing of it is unread any more.
+//!
+//! Browsers are told nothing of it: a push that shows nothing costs a page its permission. A page
+//! that is open knows, and takes it off itself.
 //!
 //! From memory: what is lost with a node stays on a screen until its app is opened.
 
@@ -15,14 +20,14 @@ use crate::chat::limits::CLEAR_BATCH;
 use crate::chat::unread::total;
 use crate::error::Result;
 use crate::metrics::{self, Pushed};
-use crate::model::{ChatId, DeviceId, Seq, UserId};
+use crate::model::{ChatId, DeviceId, Member, Platform, Seq, UserId};
 use crate::push::{Note, NoteKind, Sent};
-use crate::store::{Device, Spot};
+use crate::store::{Device, Spot, Standing};
 
 /// How long they gather: a user who reads reads several.
 const GATHER: Duration = Duration::from_millis(500);
 
-/// A user has read in a chat, on this device if that is known.
+/// A user has read in a chat, on this device if that is known. Or what was there to read is gone.
 pub(super) type Read = (ChatId, UserId, Option<DeviceId>);
 
 impl Pushes {
@@ -72,17 +77,7 @@ impl Service {
         if shown.is_empty() {
             return Ok(());
         }
-        let members = self.store.places(&places).await?;
-        let is_read = |spot: &Spot, seq: Seq| {
-            let mut members = members.iter();
-            let member = members.find(|of| of.chat == spot.chat && of.user == spot.user);
-            member.is_some_and(|of| of.read.contains(seq))
-        };
-        let read_up: Vec<(Spot, Seq)> = shown
-            .into_iter()
-            .filter(|of| is_read(&of.spot, of.pushed_to))
-            .map(|of| (of.spot, of.pushed_to))
-            .collect();
+        let read_up = self.over(shown).await?;
         let seqs: HashMap<Spot, Seq> = read_up.iter().cloned().collect();
         let cleared = self.store.clear_pushes(&read_up).await?;
         let elsewhere = |spot: &Spot| {
@@ -91,6 +86,61 @@ impl Service {
         };
         let cleared: Vec<Spot> = cleared.into_iter().filter(elsewhere).collect();
         self.tell_cleared(&cleared, &seqs).await
+    }
+
+    /// Of what is shown that of which nothing is left to read.
+    async fn over(&self, shown: Vec<Standing>) -> Result<Vec<(Spot, Seq)>> {
+        let places: Vec<_> =
+            shown.iter().map(|of| (of.spot.chat, of.spot.user.clone(), of.pushed_to)).collect();
+        let over = self.nothing_left(&places).await?;
+        let shown = shown.into_iter().zip(over).filter(|(_, over)| *over);
+        Ok(shown.map(|(of, _)| (of.spot, of.pushed_to)).collect())
+    }
+
+    /// Whether these users have read these messages, or cannot any more.
+    async fn nothing_left(&self, of: &[(ChatId, UserId, Seq)]) -> Result<Vec<bool>> {
+        let places: HashSet<_> = of.iter().map(|(chat, user, _)| (*chat, user.clone())).collect();
+        let members = self.store.places(&places.into_iter().collect::<Vec<_>>()).await?;
+        let members: HashMap<(ChatId, UserId), Member> =
+            members.into_iter().map(|of| ((of.chat, of.user.clone()), of)).collect();
+        let is_read = |(chat, user, seq): &(ChatId, UserId, Seq)| {
+            members.get(&(*chat, user.clone())).is_none_or(|member| member.read.contains(*seq))
+        };
+        let unread: HashSet<_> =
+            of.iter().filter(|of| !is_read(of)).map(|(chat, _, seq)| (*chat, *seq)).collect();
+        let unread: Vec<(ChatId, Seq)> = unread.into_iter().collect();
+        let left: HashSet<(ChatId, Seq)> = match unread.as_slice() {
+            [] => HashSet::new(),
+            unread => {
+                let there = self.store.messages(unread).await?.into_iter();
+                let there = there.filter(|message| message.deleted_at.is_none());
+                there.map(|message| (message.chat, message.seq)).collect()
+            }
+        };
+        Ok(of.iter().map(|of| is_read(of) || !left.contains(&(of.0, of.2))).collect())
+    }
+
+    /// Those of these devices on whose screen is a push of several chats of which nothing is left.
+    async fn digests_over(&self, devices: &[&Device]) -> Result<HashSet<(UserId, DeviceId)>> {
+        let mut places = Vec::new();
+        for device in devices {
+            let of = device.digest.iter();
+            places.extend(of.map(|(chat, seq)| (*chat, device.user.clone(), *seq)));
+        }
+        let mut over = HashSet::new();
+        if places.is_empty() {
+            return Ok(over);
+        }
+        let mut left = self.nothing_left(&places).await?.into_iter();
+        for device in devices.iter().filter(|device| !device.digest.is_empty()) {
+            // All of them are taken, whatever they are.
+            let kept = left.by_ref().take(device.digest.len()).filter(|over| !over).count();
+            if kept == 0 {
+                self.store.note_digest(&device.user, &device.id, &[]).await?;
+                over.insert((device.user.clone(), device.id.clone()));
+            }
+        }
+        Ok(over)
     }
 
     async fn tell_cleared(
@@ -109,18 +159,28 @@ impl Service {
             let badge = total(self.unread_of(&user).await?.values());
             badges.insert(user, badge);
         }
+        let mine: HashSet<(&UserId, Option<&DeviceId>)> =
+            cleared.iter().map(|spot| (&spot.user, spot.device.as_ref())).collect();
+        let here: Vec<&Device> =
+            devices.iter().filter(|of| mine.contains(&(&of.user, Some(&of.id)))).collect();
+        let digests = self.digests_over(&here).await?;
         let of = |spot: &Spot| -> Option<(Device, Note)> {
             let mine = |device: &&Device| {
                 device.user == spot.user && Some(&device.id) == spot.device.as_ref()
             };
             let device = devices.iter().find(mine)?.clone();
+            if device.platform == Platform::Web {
+                return None;
+            }
             let note = Note {
                 token: device.token.clone()?,
                 platform: device.platform,
                 chat: spot.chat,
                 seq: seqs.get(spot).copied()?,
                 badge: badges.get(&spot.user).copied()?,
-                kind: NoteKind::Read,
+                kind: NoteKind::Read {
+                    digest: digests.contains(&(device.user.clone(), device.id.clone())),
+                },
             };
             Some((device, note))
         };

@@ -2,11 +2,13 @@
 //!
 //! What is held back notes one job for its device and that end, whoever holds back first. The job
 //! names no message: at its time the store says what is unread, and the rules decide again, so what
-//! was read, muted or blocked meanwhile does not ring.
+//! was read, muted or blocked meanwhile does not ring. They decide before that time, too, if the
+//! user comes to want something else: quiet hours may be over early, or last longer.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,7 @@ use super::Look;
 use super::due::{Candidate, Due, Found};
 use super::ring::Undone;
 use crate::chat::Service;
-use crate::chat::limits::{DIGEST_CHATS, DIGEST_MESSAGES, PUSH_AGE};
+use crate::chat::limits::{DIGEST_CHATS, DIGEST_MESSAGES, PUSH_AGE, PUSH_APART};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{ChatId, DeviceId, Member, Message, MessageId, Seq, UserId};
@@ -34,7 +36,7 @@ pub(super) struct Digest {
 impl Digest {
     /// Of all that is held back until then, this being the first of it. What was stored up to
     /// `earlier` before it may be held back after it.
-    pub(super) fn new(due: &Due, until: Timestamp, earlier: std::time::Duration) -> Self {
+    pub(super) fn new(due: &Due, until: Timestamp, earlier: Duration) -> Self {
         Self {
             user: due.device.user.to_string(),
             device: due.device.id.to_string(),
@@ -45,7 +47,23 @@ impl Digest {
 
     /// Names it: one for a device and an end.
     pub(super) fn id(&self) -> String {
-        format!("digest|{}|{}|{}", self.user, self.device, self.until)
+        format!("{}{}|{}", Self::ids_of(&self.user), self.device, self.until)
+    }
+
+    /// How the names of all of a user begin.
+    pub(super) fn ids_of(user: &str) -> String {
+        format!("digest|{user}|")
+    }
+
+    /// All that came since, held back until then.
+    fn until_then(&self, until: Timestamp) -> Self {
+        let (user, device) = (self.user.clone(), self.device.clone());
+        Self { user, device, since: self.since, until: until.0 }
+    }
+
+    /// Whose.
+    pub(super) fn user(&self) -> UserId {
+        UserId::new(&self.user)
     }
 
     /// When the quiet hours end.
@@ -55,15 +73,30 @@ impl Digest {
 }
 
 impl Service {
-    /// Pushes what came in quiet hours; answers what is not done.
-    pub(super) async fn do_digest(self: &Arc<Self>, digest: &Digest) -> Result<Vec<Undone>> {
-        let found = self.due_since(digest).await?;
-        self.ring_as_one(found).await
+    /// Pushes what came in quiet hours; answers what is not done, and how long the job is to stay
+    /// all the same.
+    pub(super) async fn do_digest(
+        self: &Arc<Self>,
+        digest: &Digest,
+    ) -> Result<(Vec<Undone>, Option<Duration>)> {
+        let mut found = self.due_since(digest).await?;
+        let now = self.clock.now();
+        // Put forward, or the store's clock is not ours. It stays until its time: quiet hours with
+        // the same end may begin again, and what is finished is not noted anew.
+        let early = Some(digest.until().since(now)).filter(|early| !early.is_zero());
+        let mut stays: Vec<Duration> = early.into_iter().collect();
+        let ends: HashSet<Timestamp> = found.held.drain(..).map(|(_, until)| until).collect();
+        for until in ends.into_iter().filter(|until| *until != digest.until()) {
+            self.put_digest(&digest.until_then(until)).await?;
+            // Where one for that end is known already it may be of less than this one.
+            stays.push(until.since(now) + PUSH_APART);
+        }
+        Ok((self.ring_as_one(found).await?, stays.into_iter().min()))
     }
 
     /// What is due to the device of what is unread and came since.
     async fn due_since(&self, digest: &Digest) -> store::Result<Found> {
-        let user = UserId::new(&digest.user);
+        let user = digest.user();
         let mut chats = HashMap::<ChatId, Vec<Arc<Message>>>::new();
         for message in self.unread_since(&user, Timestamp(digest.since)).await? {
             chats.entry(message.chat).or_default().push(message);

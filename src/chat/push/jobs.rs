@@ -58,12 +58,22 @@ impl Service {
 
     /// Notes that a push may ring then, with all else that is held back until then.
     pub(super) async fn hold(&self, due: &Due, until: Timestamp) -> Result<()> {
-        let digest = Digest::new(due, until, self.pushes.push.hold());
-        let id = digest.id();
-        let body = serde_json::to_vec(&Task::Digest(digest)).map_err(Error::internal)?;
-        let job = NewJob { id, body };
-        let after = until.since(self.clock.now());
+        self.put_digest(&Digest::new(due, until, self.pushes.push.hold())).await
+    }
+
+    pub(super) async fn put_digest(&self, digest: &Digest) -> Result<()> {
+        let body = serde_json::to_vec(digest).map_err(Error::internal)?;
+        let job = NewJob { id: digest.id(), body };
+        let after = digest.until().since(self.clock.now());
         Ok(self.store.put_job_later(QUEUE, job, after).await?)
+    }
+
+    /// A user wants to be told otherwise than before: what quiet hours hold back is decided anew.
+    pub(in crate::chat) async fn decide_anew(&self, user: &UserId) -> Result<()> {
+        if !self.pushes.push.is_on() {
+            return Ok(());
+        }
+        Ok(self.store.put_jobs_forward(QUEUE, &Digest::ids_of(user.as_str())).await?)
     }
 
     /// Does jobs as they fall due.
@@ -106,15 +116,7 @@ impl Service {
     async fn do_one(self: &Arc<Self>, job: Job) -> Result<Option<String>> {
         let (undone, since) = match serde_json::from_slice(&job.body) {
             Ok(Task::Again(again)) => (self.do_again(&again).await?, job.noted_at),
-            Ok(Task::Digest(digest)) => {
-                let early = digest.until().since(self.clock.now());
-                // The store's clock and ours are not the same.
-                if !early.is_zero() {
-                    self.store.put_off_job(QUEUE, &job.id, early).await?;
-                    return Ok(None);
-                }
-                (self.do_digest(&digest).await?, job.noted_at.max(digest.until()))
-            }
+            Ok(Task::Digest(digest)) => return self.do_digest_job(&job, &digest).await,
             Err(_) => return Ok(Some(job.id)),
         };
         let Some(after) = self.next_try(&undone, since, job.attempts).await else {
@@ -122,6 +124,28 @@ impl Service {
         };
         self.store.put_off_job(QUEUE, &job.id, after).await?;
         Ok(None)
+    }
+
+    async fn do_digest_job(self: &Arc<Self>, job: &Job, digest: &Digest) -> Result<Option<String>> {
+        let user = digest.user();
+        let wishes = self.preferences_revision(&user).await?;
+        let (undone, stays) = self.do_digest(digest).await?;
+        let since = job.noted_at.max(digest.until());
+        let next = self.next_try(&undone, since, job.attempts).await;
+        let Some(after) = next.into_iter().chain(stays).min() else {
+            return Ok(Some(job.id.clone()));
+        };
+        self.store.put_off_job(QUEUE, &job.id, after).await?;
+        // It was put forward while it was decided by what was wished before.
+        if self.preferences_revision(&user).await? != wishes {
+            self.decide_anew(&user).await?;
+        }
+        Ok(None)
+    }
+
+    async fn preferences_revision(&self, user: &UserId) -> Result<u32> {
+        let found = self.store.preferences(std::slice::from_ref(user)).await?;
+        Ok(found.first().map_or(0, |(_, preferences)| preferences.revision))
     }
 
     async fn do_again(self: &Arc<Self>, again: &Again) -> Result<Vec<Undone>> {

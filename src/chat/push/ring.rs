@@ -1,6 +1,7 @@
 //! A push goes out: claimed, so that nobody else sends it; put into words; sent; settled.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use super::due::{Due, Found, age};
 use crate::chat::Service;
 use crate::chat::limits::{PUSH_APART, PUSH_CLAIM, PUSHES_AT_ONCE};
 use crate::chat::unread::total;
-use crate::error::Result;
+use crate::error::{Error, Reason, Result};
 use crate::metrics::{self, Pushed};
 use crate::model::{ChatId, User, UserId};
 use crate::push::words::{News, digest, words};
@@ -48,27 +49,42 @@ impl Service {
     /// Sends what is due, and sees to what is held back; answers what is not done. An error: the
     /// rest is not done either, and some of it is claimed for a while.
     pub(super) async fn ring(self: &Arc<Self>, found: Found) -> Result<Vec<Undone>> {
-        for (due, until) in found.held {
-            self.hold(&due, until).await?;
+        for (due, until) in &found.held {
+            self.hold(due, *until).await?;
         }
-        let (ours, mut undone) = self.claim(found.due).await?;
-        undone.extend(self.ring_each(ours).await?);
-        self.note_steps(&found.rules).await;
-        Ok(undone)
+        if found.due.is_empty() && found.rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let service = Arc::clone(self);
+        // To its end, also when the node leaves: what was sent and is not settled is sent again.
+        self.carry_through(async move {
+            let (ours, mut undone) = service.claim(found.due).await?;
+            undone.extend(service.ring_each(ours).await?);
+            service.note_steps(&found.rules).await;
+            Ok(undone)
+        })
+        .await
     }
 
-    /// The same, with what is due to one device in one push if it is of several chats.
-    pub(super) async fn ring_as_one(self: &Arc<Self>, mut found: Found) -> Result<Vec<Undone>> {
-        let due = std::mem::take(&mut found.due);
-        let mut undone = self.ring(found).await?;
-        let (ours, later) = self.claim(due).await?;
-        undone.extend(later);
+    /// Sends what is due to one device in one push, if it is of several chats.
+    pub(super) async fn ring_as_one(self: &Arc<Self>, found: Found) -> Result<Vec<Undone>> {
+        let service = Arc::clone(self);
+        self.carry_through(async move { service.ring_digest(found).await }).await
+    }
+
+    async fn ring_digest(self: &Arc<Self>, found: Found) -> Result<Vec<Undone>> {
+        self.note_steps(&found.rules).await;
+        let (ours, mut undone) = self.claim(found.due).await?;
         if ours.len() < 2 {
             undone.extend(self.ring_each(ours).await?);
             return Ok(undone);
         }
         let unread = self.unread_of_all(&ours).await?;
         if let Some(note) = digest_note(&ours, &unread) {
+            // Before it is there: what is not known to be there stays.
+            let of: Vec<_> = ours.iter().map(|due| (due.message.chat, due.message.seq)).collect();
+            let device = &ours[0].device;
+            self.store.note_digest(&device.user, &device.id, &of).await?;
             let sent = handed_over(&self.pushes.push, &note).await;
             let all = ours.into_iter().map(|due| (due, sent.clone())).collect();
             undone.extend(self.settle(all).await);
@@ -100,6 +116,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let (unread, names) = tokio::try_join!(self.unread_of_all(&ours), self.names_of(&ours))?;
+        let mut left = ours.len();
         let sent = ours.into_iter().map(|due| {
             let (note, push) = (note(&due, &unread, &names), self.pushes.push.clone());
             async move {
@@ -108,11 +125,20 @@ impl Service {
             }
         });
         let sent: Vec<_> = sent.collect();
-        let sent = stream::iter(sent).buffer_unordered(PUSHES_AT_ONCE);
-        let mut sent = sent.ready_chunks(SETTLED_AT_ONCE);
+        // A node that leaves ends what it has begun, and begins no more.
+        let sent = stream::iter(sent).take_until(self.stop.cancelled());
+        let sent = sent.buffer_unordered(PUSHES_AT_ONCE);
+        let mut sent = pin!(sent.ready_chunks(SETTLED_AT_ONCE));
         let mut undone = Vec::new();
         while let Some(some) = sent.next().await {
+            left -= some.len();
             undone.extend(self.settle(some).await);
+        }
+        if left > 0 {
+            return Err(Error::new(
+                Reason::ShuttingDown,
+                "this node leaves; another pushes the rest",
+            ));
         }
         Ok(undone)
     }

@@ -29,12 +29,14 @@ pub(super) fn of(note: &Note) -> Value {
         NoteKind::Digest { title, body, sound } => {
             rings(note, DIGEST, DIGEST, (title, body, *sound), &json!({ "kind": DIGEST }))
         }
-        NoteKind::Read => {
+        NoteKind::Read { digest } => {
+            let tags = if *digest { format!("{chat},{DIGEST}") } else { chat.clone() };
             let data = json!({
                 "kind": "read",
                 "chat_id": chat,
                 "seq": note.seq.to_string(),
                 "badge": note.badge.to_string(),
+                "tags": tags,
             });
             json!({ "message": {
                 "token": note.token,
@@ -44,7 +46,6 @@ pub(super) fn of(note: &Note) -> Value {
                     "headers": { "apns-push-type": "background", "apns-priority": "5" },
                     "payload": { "aps": { "content-available": 1, "badge": note.badge } },
                 },
-                "webpush": { "headers": { "TTL": TTL.to_string(), "Urgency": "low" } },
             } })
         }
     }

@@ -58,6 +58,15 @@ impl Devices for Measured {
         timed(Operation::SettlePushes, self.0.settle_pushes(settled)).await
     }
 
+    async fn note_digest(
+        &self,
+        user: &UserId,
+        device: &DeviceId,
+        of: &[(ChatId, Seq)],
+    ) -> Result<()> {
+        timed(Operation::NoteDigest, self.0.note_digest(user, device, of)).await
+    }
+
     async fn clear_pushes(&self, spots: &[(Spot, Seq)]) -> Result<Vec<Spot>> {
         timed(Operation::ClearPushes, self.0.clear_pushes(spots)).await
     }

@@ -31,6 +31,10 @@ impl Jobs for Measured {
         timed(Operation::PutOffJob, self.0.put_off_job(queue, id, after)).await
     }
 
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()> {
+        timed(Operation::PutJobsForward, self.0.put_jobs_forward(queue, prefix)).await
+    }
+
     async fn count_jobs(&self, queue: &str) -> Result<u32> {
         timed(Operation::CountJobs, self.0.count_jobs(queue)).await
     }

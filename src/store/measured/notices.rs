@@ -21,6 +21,14 @@ impl Notices for Measured {
         timed(Operation::PutNotices, self.0.put_notices(notices, kept)).await
     }
 
+    async fn correct_notices(
+        &self,
+        notices: Vec<Notice>,
+        kept: NoticesKept,
+    ) -> Result<Vec<Notice>> {
+        timed(Operation::CorrectNotices, self.0.correct_notices(notices, kept)).await
+    }
+
     async fn notices(&self, query: NoticeQuery) -> Result<Vec<Notice>> {
         timed(Operation::Notices, self.0.notices(query)).await
     }

@@ -146,6 +146,22 @@ impl Devices for MongoStore {
         self.db()?.update_all(settle.collect()).await
     }
 
+    async fn note_digest(
+        &self,
+        user: &UserId,
+        device: &DeviceId,
+        of: &[(ChatId, Seq)],
+    ) -> Result<()> {
+        let pairs = of.iter();
+        let pairs =
+            pairs.map(|(chat, seq)| doc! { "chat_id": uuid(chat.0), "seq": i64::from(*seq) });
+        let digest: Vec<Document> = pairs.collect();
+        let of = doc! { "user_id": user.as_str(), "device_id": device.as_str() };
+        let update = self.db()?.devices.update_one(of, doc! { "$set": { "digest": digest } });
+        round(async { update.await }).await?;
+        Ok(())
+    }
+
     async fn clear_pushes(&self, spots: &[(Spot, Seq)]) -> Result<Vec<Spot>> {
         if spots.is_empty() {
             return Ok(Vec::new());
@@ -290,7 +306,7 @@ fn registered(new: &NewDevice) -> Vec<Document> {
             "locale": literal(&new.locale),
             "app_version": literal(&new.app_version),
         } },
-        doc! { "$unset": ["failed_at", "failure"] },
+        doc! { "$unset": ["failed_at", "failure", "digest"] },
     ]
 }
 
@@ -314,7 +330,25 @@ fn device(doc: &Document) -> Result<Device> {
             .map(|at| time(*at))
             .map_err(|_| broken("a device without a time"))?,
         failed: failed.map(|at| (time(*at), why())),
+        digest: digest(doc)?,
     })
+}
+
+fn digest(doc: &Document) -> Result<Vec<(ChatId, Seq)>> {
+    let Ok(pairs) = doc.get_array("digest") else { return Ok(Vec::new()) };
+    let pair = |of: &Bson| {
+        let of = of.as_document().ok_or_else(|| broken("a digest cannot be read"))?;
+        Ok((chat(of)?, seq(of, "seq")?))
+    };
+    pairs.iter().map(pair).collect()
+}
+
+fn chat(doc: &Document) -> Result<ChatId> {
+    let chat = match doc.get("chat_id") {
+        Some(Bson::Binary(id)) => id.to_uuid().ok(),
+        _ => None,
+    };
+    chat.map(|chat| ChatId(plain(chat))).ok_or_else(|| broken("a place without a chat"))
 }
 
 /// A number that may be left out.
@@ -323,14 +357,9 @@ fn seq(doc: &Document, field: &str) -> Result<Seq> {
 }
 
 fn spot(doc: &Document) -> Result<Spot> {
-    let chat = match doc.get("chat_id") {
-        Some(Bson::Binary(id)) => id.to_uuid().ok(),
-        _ => None,
-    };
-    let chat = chat.ok_or_else(|| broken("a standing without a chat"))?;
     let device = text(doc, "device_id")?;
     Ok(Spot {
-        chat: ChatId(plain(chat)),
+        chat: chat(doc)?,
         user: UserId::new(&text(doc, "user_id")?),
         device: (!device.is_empty()).then(|| DeviceId::new(&device)),
     })

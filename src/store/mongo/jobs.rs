@@ -56,6 +56,16 @@ impl Jobs for MongoStore {
         Ok(())
     }
 
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()> {
+        let from = key(queue, prefix);
+        let ids = doc! { "$gte": &from, "$lt": format!("{from}{}", char::MAX) };
+        let now = vec![doc! { "$set": { "due_at": { "$min": ["$due_at", "$$NOW"] } } }];
+        let waiting = doc! { "_id": ids, "due_at": { "$exists": true } };
+        let update = self.db()?.jobs.update_many(waiting, now);
+        round(async { update.await }).await?;
+        Ok(())
+    }
+
     async fn count_jobs(&self, queue: &str) -> Result<u32> {
         let waiting = doc! { "queue": queue, "due_at": { "$exists": true } };
         let count = self.db()?.jobs.count_documents(waiting).limit(JOBS_COUNTED.into());

@@ -108,6 +108,25 @@ impl Notices for MongoStore {
         Ok(taken)
     }
 
+    async fn correct_notices(
+        &self,
+        notices: Vec<Notice>,
+        kept: NoticesKept,
+    ) -> Result<Vec<Notice>> {
+        if notices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let db = self.db()?;
+        let by = binary(&rand::random::<[u8; 16]>());
+        let each = notices.iter();
+        let correct: Vec<Document> = each.map(|notice| correct(notice, kept.age, &by)).collect();
+        db.update("notices", &correct).await?;
+        let ids: Vec<Bson> = notices.iter().map(|notice| uuid(notice.id).into()).collect();
+        let corrected = db.notices.find(doc! { "_id": { "$in": ids }, "put_by": by });
+        let corrected: Vec<NoticeDoc> = all(corrected).await?;
+        corrected.into_iter().map(NoticeDoc::notice).collect()
+    }
+
     async fn notices(&self, query: NoticeQuery) -> Result<Vec<Notice>> {
         let mut filter = doc! {
             "user_id": query.user.as_str(),
@@ -118,6 +137,9 @@ impl Notices for MongoStore {
         let read =
             query.read.map_or_else(|| doc! { "$in": [false, true] }, |of| doc! { "$eq": of });
         filter.insert("read", read);
+        if !query.gone {
+            filter.insert("count", doc! { "$gt": 0_i64 });
+        }
         if let Some((at, id)) = query.after {
             let at = date(at);
             filter.insert(
@@ -211,10 +233,10 @@ impl Db {
     }
 }
 
-/// Takes the place of what is there if it is newer.
-fn put(notice: &Notice, age: Duration, by: &Binary) -> Document {
+/// As it is kept when it is noted: of now.
+fn noted(notice: &Notice, age: Duration) -> Document {
     let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX / 4);
-    let new = doc! {
+    doc! {
         "_id": uuid(notice.id),
         "user_id": literal(notice.user.as_str()),
         "kind": notice.kind.number(),
@@ -227,15 +249,52 @@ fn put(notice: &Notice, age: Duration, by: &Binary) -> Document {
         "emoji": literal(notice.emoji.as_str()),
         "updated_at": "$$NOW",
         "expires_at": { "$add": ["$$NOW", age] },
-        "read": false,
-        "put_by": by.clone(),
-    };
+        "read": notice.count == 0,
+    }
+}
+
+/// Takes the place of what is there if it is newer.
+fn put(notice: &Notice, age: Duration, by: &Binary) -> Document {
+    let mut new = noted(notice, age);
+    new.insert("read", false);
+    new.insert("put_by", by.clone());
     // Absent compares below every number.
     let newer = doc! { "$lt": ["$version", i64::from(notice.version)] };
     doc! {
         "q": { "_id": uuid(notice.id) },
         "u": [{ "$replaceWith": { "$cond": [newer, new, "$$ROOT"] } }],
         "upsert": true,
+    }
+}
+
+/// Changes what is there, unless it is newer or says just that.
+fn correct(notice: &Notice, age: Duration, by: &Binary) -> Document {
+    let gone = notice.count == 0;
+    let says = doc! {
+        "version": i64::from(notice.version),
+        "actor_id": notice.actor.as_ref().map(|actor| literal(actor.as_str())),
+        "count": i64::from(notice.count),
+        "emoji": literal(notice.emoji.as_str()),
+    };
+    let differs = ["actor_id", "count", "emoji"].map(|name| {
+        let (held, new) = (format!("${name}"), says.get(name).cloned());
+        doc! { "$ne": [{ "$ifNull": [held, Bson::Null] }, new] }
+    });
+    let due = doc! { "$and": [
+        { "$lte": ["$version", i64::from(notice.version)] },
+        { "$or": differs.to_vec() },
+    ] };
+    let mut new = says;
+    let at = doc! { "$cond": [gone, "$$NOW", { "$add": ["$updated_at", 1_i64] }] };
+    new.insert("updated_at", at);
+    new.insert("read", doc! { "$or": [gone, "$read"] });
+    new.insert("put_by", by.clone());
+    let corrected = doc! { "$cond": [due, { "$mergeObjects": ["$$ROOT", new] }, "$$ROOT"] };
+    let absent = doc! { "$eq": [{ "$type": "$version" }, "missing"] };
+    doc! {
+        "q": { "_id": uuid(notice.id) },
+        "u": [{ "$replaceWith": { "$cond": [absent, noted(notice, age), corrected] } }],
+        "upsert": gone,
     }
 }
 

@@ -4,14 +4,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::types::Value;
+use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use super::{SqliteStore, each_once, rows};
 use crate::clock::Timestamp;
 use crate::model::{ChatId, DeviceId, MessageId, NodeId, Platform, Seq, UserId};
 use crate::store::{
-    Claimed, Device, Devices, NewDevice, Result, Spot, Standing, TRAIL_KEPT, Trace,
+    Claimed, Device, Devices, NewDevice, Result, Spot, Standing, StoreError, TRAIL_KEPT, Trace,
 };
 
 #[async_trait]
@@ -146,6 +147,24 @@ impl Devices for SqliteStore {
             .await
     }
 
+    async fn note_digest(
+        &self,
+        user: &UserId,
+        device: &DeviceId,
+        of: &[(ChatId, Seq)],
+    ) -> Result<()> {
+        let (user, device) = (user.clone(), device.clone());
+        let of: Vec<(Uuid, Seq)> = of.iter().map(|(chat, seq)| (chat.0, *seq)).collect();
+        let of = serde_json::to_string(&of).map_err(|error| StoreError::Broken(error.into()))?;
+        self.writer
+            .ask(move |db, _| {
+                db.prepare_cached("UPDATE devices SET digest = ?3 WHERE user_id = ?1 AND id = ?2")?
+                    .execute(params![user.as_str(), device.as_str(), of])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn clear_pushes(&self, spots: &[(Spot, Seq)]) -> Result<Vec<Spot>> {
         let spots = spots.to_vec();
         self.writer
@@ -201,7 +220,7 @@ impl Devices for SqliteStore {
 }
 
 const DEVICE: &str = "SELECT user_id, id, token, platform, locale, app_version, registered_at, \
-     failed_at, failure FROM devices";
+     failed_at, failure, digest FROM devices";
 
 /// As it stands in a row: '' is whichever device is in the foreground.
 fn device_id(spot: &Spot) -> &str {
@@ -226,7 +245,15 @@ fn read_device(row: &Row<'_>) -> rusqlite::Result<Device> {
         app_version: row.get(5)?,
         registered_at: Timestamp(row.get(6)?),
         failed: failed_at.map(|at| (Timestamp(at), failure)),
+        digest: read_digest(row, 9)?,
     })
+}
+
+/// A list of pairs, as JSON.
+fn read_digest(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<(ChatId, Seq)>> {
+    let of: Vec<(Uuid, Seq)> = serde_json::from_str(row.get_ref(at)?.as_str()?)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, error.into()))?;
+    Ok(of.into_iter().map(|(chat, seq)| (ChatId(chat), seq)).collect())
 }
 
 fn register(
@@ -274,6 +301,7 @@ fn register(
         app_version: new.app_version,
         registered_at,
         failed: None,
+        digest: Vec::new(),
     }))
 }
 

@@ -49,6 +49,21 @@ impl Jobs for SqliteStore {
             .await
     }
 
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()> {
+        let (queue, from) = (queue.to_owned(), prefix.to_owned());
+        let to = format!("{prefix}{}", char::MAX);
+        self.writer
+            .ask(move |db, now| {
+                db.prepare_cached(
+                    "UPDATE jobs SET due_at = ?4
+                     WHERE queue = ?1 AND id >= ?2 AND id < ?3 AND due_at > ?4",
+                )?
+                .execute(params![queue, from, to, now.0])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn count_jobs(&self, queue: &str) -> Result<u32> {
         let queue = queue.to_owned();
         self.readers

@@ -42,6 +42,14 @@ impl Notices for SqliteStore {
         self.writer.ask(move |db, now| Ok(put_notices(db, now, &notices, kept)?)).await
     }
 
+    async fn correct_notices(
+        &self,
+        notices: Vec<Notice>,
+        kept: NoticesKept,
+    ) -> Result<Vec<Notice>> {
+        self.writer.ask(move |db, now| Ok(correct_notices(db, now, &notices, kept)?)).await
+    }
+
     async fn notices(&self, query: NoticeQuery) -> Result<Vec<Notice>> {
         let now = self.clock.now();
         self.readers.ask(move |db| notices(db, now, &query)).await
@@ -153,6 +161,51 @@ fn put_notices(
     Ok(taken)
 }
 
+fn correct_notices(
+    db: &Connection,
+    now: Timestamp,
+    notices: &[Notice],
+    kept: NoticesKept,
+) -> rusqlite::Result<Vec<Notice>> {
+    let mut correct = db.prepare_cached(&format!(
+        "UPDATE notices SET version = ?2, actor_id = ?3, count = ?4, emoji = ?5,
+           updated_at = iif(?4 = 0, ?6, updated_at + 1), read = (?4 = 0 OR read)
+         WHERE id = ?1 AND version <= ?2 AND (count <> ?4 OR emoji <> ?5 OR actor_id IS NOT ?3)
+         RETURNING {NOTICE}"
+    ))?;
+    let mut bury = db.prepare_cached(
+        "INSERT OR IGNORE INTO notices (id, user_id, kind, chat_id, message_id, seq, version,
+           actor_id, count, emoji, updated_at, expires_at, read)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, 1)",
+    )?;
+    let mut corrected = Vec::new();
+    for notice in notices {
+        let actor = notice.actor.as_ref().map(UserId::as_str);
+        let (id, version, emoji) = (notice.id.as_bytes(), notice.version, &notice.emoji);
+        corrected.extend(
+            correct
+                .query_row(params![id, version, actor, notice.count, emoji, now.0], read_notice)
+                .optional()?,
+        );
+        if notice.count == 0 {
+            bury.execute(params![
+                id,
+                notice.user.as_str(),
+                notice.kind.number(),
+                notice.chat.0.as_bytes(),
+                notice.message.0.as_bytes(),
+                notice.seq,
+                version,
+                actor,
+                emoji,
+                now.0,
+                now.plus(kept.age).0,
+            ])?;
+        }
+    }
+    Ok(corrected)
+}
+
 fn notices(db: &Connection, now: Timestamp, query: &NoticeQuery) -> rusqlite::Result<Vec<Notice>> {
     let (at, id) = query.after.unwrap_or((Timestamp(i64::MAX), Uuid::max()));
     let which = match query.read {
@@ -162,11 +215,19 @@ fn notices(db: &Connection, now: Timestamp, query: &NoticeQuery) -> rusqlite::Re
     };
     db.prepare_cached(&format!(
         "SELECT {NOTICE} FROM notices WHERE user_id = ?1 {which} AND updated_at >= ?2
-           AND (updated_at, id) < (?3, ?4) AND expires_at > ?5
+           AND (updated_at, id) < (?3, ?4) AND expires_at > ?5 AND (count > 0 OR ?7)
          ORDER BY updated_at DESC, id DESC LIMIT ?6"
     ))?
     .query_map(
-        params![query.user.as_str(), query.since.0, at.0, id.as_bytes(), now.0, query.limit],
+        params![
+            query.user.as_str(),
+            query.since.0,
+            at.0,
+            id.as_bytes(),
+            now.0,
+            query.limit,
+            query.gone
+        ],
         read_notice,
     )?
     .collect()

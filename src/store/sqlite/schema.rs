@@ -164,6 +164,7 @@ CREATE TABLE devices (
   registered_at INTEGER NOT NULL,
   failed_at     INTEGER,
   failure       TEXT    NOT NULL DEFAULT '',
+  digest        TEXT    NOT NULL DEFAULT '[]',
   PRIMARY KEY (user_id, id)
 ) STRICT, WITHOUT ROWID;
 

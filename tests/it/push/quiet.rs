@@ -6,14 +6,19 @@ use std::time::Duration;
 
 use adda::clock::{Clock, SystemClock, Timestamp};
 use adda::proto::{self, QuietHours};
+use mongodb::bson::{Document, doc};
 use uuid::Uuid;
 
 use super::fake::Fcm;
-use super::{block, mute, on_both, prefer, register};
+use super::{at, block, device, mute, on_both, prefer, register};
 use crate::infra;
-use crate::world::{Backends, World, run, send};
+use crate::world::{Backends, World, eventually, run, send};
 
-on_both! { what_came_in_quiet_hours_is_one_push_at_their_end }
+on_both! {
+    what_came_in_quiet_hours_is_one_push_at_their_end,
+    who_ends_quiet_hours_hears_what_came_at_once,
+    who_wants_them_shorter_hears_all_at_the_new_end,
+}
 
 /// Ahead of the machine's by what it is told.
 #[derive(Default)]
@@ -62,7 +67,10 @@ async fn join(world: &mut World, clock: &Arc<Ahead>, flags: &[String]) -> usize 
 }
 
 /// Quiet from a minute ago until so long from now: the clock is moved so that a minute ends then.
-fn quiet_for(clock: &Ahead, lasts: Duration) -> (proto::NotificationPreferences, Timestamp) {
+pub(super) fn quiet_for(
+    clock: &Ahead,
+    lasts: Duration,
+) -> (proto::NotificationPreferences, Timestamp) {
     const MINUTE: u64 = 60_000;
     let now = u64::try_from(SystemClock.now().0).unwrap();
     let lasts = u64::try_from(lasts.as_millis()).unwrap();
@@ -137,4 +145,100 @@ async fn what_came_in_quiet_hours_is_one_push_at_their_end(backends: Backends) {
     send(&mut carol, &chats[1], "m2", "good morning").await;
     assert_eq!(fcm.next(&phone, 2).await.data("chat_id"), chats[1]);
     assert_eq!((fcm.got(&phone).len(), fcm.got(&of_one).len()), (3, 1));
+}
+
+/// As `prefer`, at this node.
+async fn prefer_at(world: &World, node: usize, new: &proto::NotificationPreferences) {
+    let request = proto::UpdatePreferencesRequest { preferences: Some(new.clone()) };
+    at(world.addr(node), "bob").await.update_preferences(request).await.unwrap();
+}
+
+fn noted_in_sqlite(path: &str) -> u64 {
+    let of = "SELECT count(*) FROM jobs WHERE queue = 'push' AND due_at IS NOT NULL";
+    let db = rusqlite::Connection::open(path).unwrap();
+    db.query_row(of, [], |row| row.get::<_, u32>(0)).unwrap().into()
+}
+
+async fn noted_in_mongo(uri: &str) -> u64 {
+    let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+    let jobs = client.default_database().unwrap().collection::<Document>("jobs");
+    let waiting = doc! { "queue": "push", "due_at": { "$exists": true } };
+    jobs.count_documents(waiting).await.unwrap()
+}
+
+/// Waits until the store holds so much work for later: what is held back is noted, one for a device.
+/// So a device that has none yet tells that a message was looked at.
+async fn held(world: &World, count: u64) {
+    let noted = eventually("work is noted", async || {
+        let noted = match world.store.strip_prefix("sqlite:") {
+            Some(path) => noted_in_sqlite(path),
+            None => noted_in_mongo(&world.store).await,
+        };
+        (noted >= count).then_some(noted)
+    });
+    assert_eq!(noted.await, count);
+}
+
+async fn who_ends_quiet_hours_hears_what_came_at_once(backends: Backends) {
+    let fcm = Fcm::open().await;
+    let clock = Arc::new(Ahead::default());
+    let flags = fcm.flags(&["--push-after", "500s", "--push-hold", "600s"]);
+    let Some((mut world, _kept)) = world_at(backends, &clock, &flags).await else { return };
+    let chats = [world.direct("alice", "bob").await, world.direct("carol", "bob").await];
+    let phone = register(&world, "bob", "phone").await;
+    let (quiet, end) = quiet_for(&clock, Duration::from_secs(110));
+    prefer(&world, "bob", quiet.clone()).await;
+    send(&mut world.api("alice").await, &chats[0], "a1", "hello").await;
+    held(&world, 1).await;
+    let tablet = register(&world, "bob", "tablet").await;
+    send(&mut world.api("carol").await, &chats[1], "c1", "hello").await;
+    held(&world, 2).await;
+
+    prefer(&world, "bob", proto::NotificationPreferences { silent: true, ..quiet.clone() }).await;
+    assert_eq!((fcm.asked(&phone), fcm.asked(&tablet)), (0, 0), "it is quiet still");
+    let loud = proto::NotificationPreferences::default();
+    prefer(&world, "bob", loud.clone()).await;
+    for device in [&phone, &tablet] {
+        assert_eq!(fcm.next(device, 0).await.says(), ("2 new messages in 2 chats", ""));
+    }
+
+    // The node goes, and ends what it has begun. The same end once more: it was not used up.
+    world.leave(0).await;
+    let node = join(&mut world, &clock, &flags).await;
+    prefer_at(&world, node, &quiet).await;
+    let request = device("watch", "bob-watch");
+    at(world.addr(node), "bob").await.register_device(request).await.unwrap();
+    send(&mut world.api_at(node, "alice").await, &chats[0], "a2", "good night").await;
+    held(&world, 3).await;
+    assert_eq!((fcm.asked(&phone), fcm.asked(&tablet)), (1, 1), "it is quiet again");
+    prefer_at(&world, node, &loud).await;
+    let got = fcm.next(&phone, 1).await;
+    assert_eq!((got.data("chat_id"), got.seq()), (&*chats[0], 2));
+    assert!(clock.now() < end, "this machine is too slow: the quiet hours are over");
+}
+
+async fn who_wants_them_shorter_hears_all_at_the_new_end(backends: Backends) {
+    let fcm = Fcm::open().await;
+    let clock = Arc::new(Ahead::default());
+    let flags = fcm.flags(&["--push-after", "1s", "--push-hold", "2s"]);
+    let Some((world, _kept)) = world_at(backends, &clock, &flags).await else { return };
+    let chats = [world.direct("alice", "bob").await, world.direct("carol", "bob").await];
+    let phone = register(&world, "bob", "phone").await;
+    let (long, end) = quiet_for(&clock, Duration::from_secs(80));
+    prefer(&world, "bob", long.clone()).await;
+    send(&mut world.api("alice").await, &chats[0], "a1", "hello").await;
+    held(&world, 1).await;
+    register(&world, "bob", "tablet").await;
+    send(&mut world.api("carol").await, &chats[1], "c1", "hello").await;
+    held(&world, 2).await;
+
+    let mut short = long;
+    short.quiet_hours[0].end_minute = (short.quiet_hours[0].end_minute + 1_439) % 1_440;
+    let sooner = end.minus(Duration::from_secs(60));
+    prefer(&world, "bob", short).await;
+    assert!(clock.now() < sooner, "this machine is too slow: the quiet hours are over");
+    let got = fcm.next(&phone, 0).await;
+    assert!(clock.now() >= sooner);
+    assert_eq!(got.says(), ("2 new messages in 2 chats", ""));
+    assert!(clock.now() < end, "at the new end");
 }

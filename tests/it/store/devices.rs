@@ -24,6 +24,7 @@ on_every_store!(
     what_was_pushed_or_acknowledged_is_not_claimed,
     pushes_of_a_spot_keep_apart,
     what_was_pushed_is_cleared_once,
+    what_one_push_told_of_several_chats_is_kept_until_the_next,
     what_became_of_a_push_is_told_in_order,
 );
 
@@ -304,6 +305,32 @@ async fn what_was_pushed_is_cleared_once(bench: &Bench) {
     settle(bench, &phone, Some(7)).await;
     assert_eq!(clear(7).await, std::slice::from_ref(&phone), "what came since is cleared anew");
     assert_eq!(bench.node().clear_pushes(&[]).await.unwrap(), []);
+}
+
+async fn what_one_push_told_of_several_chats_is_kept_until_the_next(bench: &Bench) {
+    let (store, ana, phone) = (bench.node(), user("ana"), DeviceId::new("$phone"));
+    let digest = async |of: &[(ChatId, Seq)]| store.note_digest(&ana, &phone, of).await.unwrap();
+    let held = async || {
+        let mut devices = store.devices_of(std::slice::from_ref(&ana)).await.unwrap();
+        devices.sort_by(|a, b| a.id.cmp(&b.id));
+        devices.into_iter().map(|device| device.digest).collect::<Vec<_>>()
+    };
+    let [a, b] = [bench.chat_id(), bench.chat_id()];
+    digest(&[(a, 1)]).await;
+    assert!(held().await.is_empty(), "a device that is not there");
+    for device in ["$phone", "tablet"] {
+        let known = store.register_device(new("ana", device, device), 9).await.unwrap().unwrap();
+        assert_eq!(known.digest, []);
+    }
+    digest(&[(a, 1), (b, Seq::MAX)]).await;
+    assert_eq!(held().await, [vec![(a, 1), (b, Seq::MAX)], vec![]]);
+    digest(&[(b, 2)]).await;
+    assert_eq!(held().await, [vec![(b, 2)], vec![]]);
+    digest(&[]).await;
+    assert_eq!(held().await, [vec![], vec![]]);
+    digest(&[(b, 3)]).await;
+    store.register_device(new("ana", "$phone", "$phone"), 9).await.unwrap();
+    assert_eq!(held().await, [vec![], vec![]], "its app is there");
 }
 
 async fn what_became_of_a_push_is_told_in_order(bench: &Bench) {

@@ -16,6 +16,8 @@ on_every_store!(
     what_is_noted_is_there_unread_and_of_now,
     noting_again_does_nothing_and_a_higher_version_replaces,
     of_those_noted_at_once_the_highest_version_stays,
+    what_is_corrected_stays_where_it_is,
+    what_tells_nothing_any_more_is_read_and_left_out,
     notifications_come_newest_first_page_by_page,
     read_ones_are_told_apart,
     only_own_ones_are_marked_and_only_as_they_were_seen,
@@ -45,7 +47,8 @@ fn notice(bench: &Bench, name: &str, version: u32) -> Notice {
 }
 
 fn all_of(name: &str) -> NoticeQuery {
-    NoticeQuery { user: user(name), read: None, since: Timestamp(0), after: None, limit: 1_000 }
+    let (user, since) = (user(name), Timestamp(0));
+    NoticeQuery { user, read: None, since, after: None, gone: false, limit: 1_000 }
 }
 
 async fn put(bench: &Bench, notices: &[Notice]) -> Vec<Notice> {
@@ -163,6 +166,57 @@ async fn of_those_noted_at_once_the_highest_version_stays(bench: &Bench) {
     let kept = listed(bench, all_of("ana")).await;
     assert_eq!((kept.len(), kept[0].version), (1, 8));
     assert!(taken.contains(&8));
+}
+
+async fn correct(bench: &Bench, notices: &[Notice]) -> Vec<Notice> {
+    bench.node().correct_notices(notices.to_vec(), KEPT).await.unwrap()
+}
+
+async fn what_is_corrected_stays_where_it_is(bench: &Bench) {
+    let all = several(bench, "ana", 3).await;
+    let seen = NoticeChoice::Named(vec![all[1].id]);
+    bench.node().read_notices(&user("ana"), seen).await.unwrap();
+    let less =
+        Notice { actor: None, count: 1, emoji: "$x".to_owned(), version: 5, ..all[1].clone() };
+    let then = all[1].updated_at.plus(Duration::from_millis(1));
+    let now = Notice { updated_at: then, read: true, ..less.clone() };
+    let corrected = correct(bench, &[less.clone(), less.clone()]).await;
+    assert_eq!(corrected, std::slice::from_ref(&now));
+    assert_eq!(correct(bench, std::slice::from_ref(&less)).await, [], "nothing differs");
+    let older = Notice { count: 9, version: 4, ..less.clone() };
+    assert_eq!(correct(bench, &[older]).await, [], "the version is lower");
+    let unknown = Notice { id: Uuid::from_u128(7), ..less.clone() };
+    assert_eq!(correct(bench, &[unknown]).await, [], "it is not there");
+    let unread = Notice { count: 2, ..all[2].clone() };
+    assert!(!correct(bench, &[unread]).await[0].read);
+    let listed = listed(bench, all_of("ana")).await;
+    assert_eq!(ids(&listed), [all[2].id, all[1].id, all[0].id]);
+    assert_eq!(listed[1], now);
+    assert_eq!(put(bench, std::slice::from_ref(&less)).await, [], "it is no newer");
+    assert_eq!(correct(bench, &[]).await, []);
+}
+
+async fn what_tells_nothing_any_more_is_read_and_left_out(bench: &Bench) {
+    let kept = put(bench, &[notice(bench, "ana", 3)]).await.remove(0);
+    let gone = Notice { count: 0, actor: None, ..kept.clone() };
+    let before = bench.later().await;
+    let corrected = correct(bench, std::slice::from_ref(&gone)).await;
+    assert_eq!(corrected.len(), 1);
+    let of = &corrected[0];
+    assert!(of.read && of.count == 0 && of.updated_at >= before, "{of:?}");
+    // One that was never noted is not noted late.
+    let never = Notice { id: Uuid::from_u128(7), ..gone };
+    assert_eq!(correct(bench, std::slice::from_ref(&never)).await, []);
+    assert_eq!(put(bench, &[Notice { count: 4, ..never.clone() }]).await, []);
+    assert_eq!(listed(bench, all_of("ana")).await, []);
+    assert_eq!(bench.node().count_unread_notices(&[user("ana")]).await.unwrap(), [0]);
+    let all = listed(bench, NoticeQuery { gone: true, ..all_of("ana") }).await;
+    assert_eq!(sorted(ids(&all)), sorted([kept.id, never.id]));
+    assert!(all.iter().all(|of| of.read && of.count == 0));
+    // What is newer is told.
+    let new = put(bench, &[Notice { version: 4, ..kept.clone() }]).await.remove(0);
+    assert!(!new.read && new.count == kept.count);
+    assert_eq!(ids(&listed(bench, all_of("ana")).await), [kept.id]);
 }
 
 async fn notifications_come_newest_first_page_by_page(bench: &Bench) {

@@ -1,5 +1,6 @@
 //! Notifications in the app, at the street door: who is told of what, and when it is read.
 
+mod gone;
 mod list;
 mod preferences;
 mod told;

@@ -149,7 +149,7 @@ export interface Notice {
   readonly seq: number;
   /** Who did it; empty: the product. */
   readonly actorId: string;
-  /** Of how many messages or reactions it tells. */
+  /** Of how many messages or reactions it tells; 0: of none any more. */
   readonly count: number;
   readonly emoji: string;
   readonly updatedAt: number;

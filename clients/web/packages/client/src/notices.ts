@@ -8,7 +8,8 @@ import { NotificationKind, NotificationLevel, NotificationPreview, type Notifica
 import type { Level, Notice, NoticeKind, Preferences } from "./model.js";
 import type { Input } from "./reduce.js";
 import type { Core } from "./session/core.js";
-import { timeOf, userOf } from "./translate.js";
+import { readNames } from "./session/mend.js";
+import { timeOf } from "./translate.js";
 
 const KINDS: Partial<Record<NotificationKind, NoticeKind>> = {
   [NotificationKind.MESSAGES]: "messages", [NotificationKind.MENTION]: "mention", [NotificationKind.REACTION]: "reaction",
@@ -41,19 +42,6 @@ export async function readNotices(core: Core, pageToken = ""): Promise<string> {
   core.moment([{ type: "notices", notices: noticesOf(answer.notifications), read: [], unread }]);
   await readNames(core, answer.notifications.map(({ actorId }) => actorId));
   return answer.nextPageToken;
-}
-
-/** Who did it may be of a chat whose members were never listed here. */
-async function readNames(core: Core, actors: readonly string[]): Promise<void> {
-  const { calls } = core;
-  const userIds = [...new Set(actors)].filter((id) => id !== "" && !core.state().users.has(id));
-  if (userIds.length === 0) return;
-  try {
-    const { users } = await calls.call((options) => calls.users.getUsers({ userIds }, options));
-    await core.commit(users.map((user) => ({ type: "user", user: userOf(user) })));
-  } catch {
-    // Then they are shown by their ids.
-  }
 }
 
 const PREVIEWS = { full: NotificationPreview.FULL, sender: NotificationPreview.SENDER, none: NotificationPreview.NONE } as const;

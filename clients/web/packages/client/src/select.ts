@@ -155,9 +155,13 @@ export function levelOf({ settings }: Chat, now: number): Level {
   return levelUntil > 0 && levelUntil <= now ? "all" : level;
 }
 
-/** Notifications that are known here, newest first. */
+/** Notifications that are known here, newest first: not those that tell nothing any more, nor of a chat that was left. */
 export function notices(state: State): readonly Notice[] {
-  return [...state.notices.values()].sort((a, b) => b.updatedAt - a.updatedAt || (a.noticeId < b.noticeId ? 1 : -1));
+  const told = [...state.notices.values()].filter(({ count, chatId }) => {
+    const chat = state.chats.get(chatId);
+    return count > 0 && (!chat || chat.removedAt < 0 || isMember(chat));
+  });
+  return told.sort((a, b) => b.updatedAt - a.updatedAt || (a.noticeId < b.noticeId ? 1 : -1));
 }
 
 /** Whether one may still edit this message. */

@@ -7,6 +7,7 @@ import type { CallOptions } from "@connectrpc/connect";
 import { ChatKind, MemberRole, type Chat as ProtoChat } from "./gen/adda/v1/chat_pb.js";
 import { DeleteScope } from "./gen/adda/v1/message_calls_pb.js";
 import type { Message as ProtoMessage } from "./gen/adda/v1/message_pb.js";
+import { Platform } from "./gen/adda/v1/notification_pb.js";
 import type { MarkNotificationsReadRequestSchema } from "./gen/adda/v1/notification_service_pb.js";
 import type { Attachment, Level, Member, Message, Preferences, Role, User } from "./model.js";
 import { LEVELS, preferencesFor, preferencesOf, readNotices, readPreferences } from "./notices.js";
@@ -157,6 +158,19 @@ export abstract class Verbs {
     const request = { preferences: preferencesFor(wish) };
     const { preferences } = await calls.call((options) => calls.notices.updatePreferences(request, options));
     if (preferences) this.core.moment([{ type: "preferences", preferences: preferencesOf(preferences) }]);
+  }
+
+  /** Pushes come to this browser from now on: the token is Firebase's. At each start of the app, and when it is another. */
+  async registerPush(pushToken: string, locale: string, appVersion = ""): Promise<void> {
+    const { calls, device: deviceId } = this.core;
+    const request = { deviceId, pushToken, platform: Platform.WEB, locale, appVersion };
+    await calls.call((options) => calls.notices.registerDevice(request, options));
+  }
+
+  /** No pushes to this browser any more: before signing out. */
+  async unregisterPush(): Promise<void> {
+    const { calls, device: deviceId } = this.core;
+    await calls.call((options) => calls.notices.unregisterDevice({ deviceId }, options));
   }
 
   /** Reads notifications, newest first, into `select.notices`. Answers what to ask on with; empty after the last. */

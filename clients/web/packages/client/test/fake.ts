@@ -9,7 +9,7 @@ import { ChatKind, ChatSchema, ChatSettingsSchema, MemberRole } from "../src/gen
 import { ChatService } from "../src/gen/adda/v1/chat_service_pb.js";
 import { EventSchema } from "../src/gen/adda/v1/event_pb.js";
 import { MessageSchema, MessageType, type Message } from "../src/gen/adda/v1/message_pb.js";
-import { NotificationPreferencesSchema, NotificationSchema } from "../src/gen/adda/v1/notification_pb.js";
+import { NotificationPreferencesSchema, NotificationSchema, Platform } from "../src/gen/adda/v1/notification_pb.js";
 import { NotificationService } from "../src/gen/adda/v1/notification_service_pb.js";
 import { ResumeOutcome, ServerFrameSchema, type CloseReason, type Hello, type MessageSend,
   type ServerFrame } from "../src/gen/adda/v1/stream_pb.js";
@@ -109,6 +109,8 @@ export class FakeServer {
   })];
   /** `false`: a server from before there were any. */
   hasNotices = true;
+  /** Where pushes go, by device. */
+  readonly devices = new Map<string, string>();
   notices = [create(NotificationSchema)].slice(1);
   preferences = create(NotificationPreferencesSchema);
   levels = 0;
@@ -135,6 +137,14 @@ export class FakeServer {
   private noticeRoutes(): Partial<ServiceImpl<typeof NotificationService>> {
     const unread = (): number => this.notices.filter(({ read }) => !read).length;
     return {
+      registerDevice: ({ deviceId, pushToken, platform }) => {
+        this.devices.set(deviceId, `${Platform[platform]} ${pushToken}`);
+        return {};
+      },
+      unregisterDevice: ({ deviceId }) => {
+        this.devices.delete(deviceId);
+        return {};
+      },
       getPreferences: () => ({ preferences: this.preferences }),
       updatePreferences: ({ preferences }) => {
         this.may("updatePreferences");

@@ -8,6 +8,7 @@ import { Adda } from "../src/adda.js";
 import { NotificationKind, NotificationSchema, type Notification } from "../src/gen/adda/v1/notification_pb.js";
 import { ResumeOutcome } from "../src/gen/adda/v1/stream_pb.js";
 import { AddaError, isMissing } from "../src/errors.js";
+import { blankChat } from "../src/join.js";
 import type { Level, Notice, Preferences, QuietHours } from "../src/model.js";
 import { reduce, type Input } from "../src/reduce.js";
 import { isQuiet, rings } from "../src/rings.js";
@@ -46,6 +47,19 @@ describe("the list", () => {
     const done = reduce(state, { type: "notices", notices: [], read: [], unread: 0 });
     expect(notices(done).map(({ read }) => read)).toEqual([true, true]);
     expect(notices(state).map(({ read }) => read)).toEqual([false, false]);
+  });
+
+  test("has not what tells nothing any more, nor what is of a chat that was left", () => {
+    const ids = (...inputs: Input[]): string[] =>
+      notices(reduce(emptyState(ME), told(notice(1, 10), notice(2, 20)), ...inputs)).map(({ noticeId }) => noticeId);
+    const gone = told({ ...notice(1, 30, true), count: 0 });
+    expect(ids(gone)).toEqual(["n2"]);
+    expect(ids(gone, told(notice(1, 10)))).toEqual(["n2"]);
+    expect(ids(gone, told(notice(1, 40)))).toEqual(["n1", "n2"]);
+    const left: Input = { type: "chat", chat: { ...blankChat(CHAT), removedAt: 5 } };
+    expect(ids(left)).toEqual([]);
+    expect(ids({ type: "chat", chat: direct() })).toEqual(["n2", "n1"]);
+    expect(ids(left, { type: "chat", chat: direct({ revision: 6 }) })).toEqual(["n2", "n1"]);
   });
 
   test("an older copy of preferences changes nothing", () => {
@@ -139,6 +153,15 @@ describe("with a server", () => {
     adda = await Adda.open({ server: "http://fake", user: ME, store, transport: server.transport, token: () => "token" });
     await until(() => adda.state.link.kind === "up");
   }
+
+  test("pushes come to the device that has the stream, until they are not wanted", async () => {
+    await enter();
+    await adda.registerPush("token 1", "bn-BD");
+    await adda.registerPush("token 2", "bn-BD");
+    expect([...server.devices]).toEqual([[server.stream.hello.deviceId, "WEB token 2"]]);
+    await adda.unregisterPush();
+    expect([...server.devices]).toEqual([]);
+  });
 
   test("the count comes with the stream, the list when it is asked for, by pages", async () => {
     server.notices = Array.from({ length: 32 }, (_, i) => kept(i + 1, 1_000 - i));

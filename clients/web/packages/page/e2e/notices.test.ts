@@ -52,6 +52,27 @@ test("the bell counts what happened, on all devices, until it is seen", async ()
   expect(await second.page.getByRole("dialog").locator("[data-unread=true]").count()).toBe(0);
 });
 
+test("what is taken back is not listed any more", async () => {
+  const user = on.name("back");
+  const person = await on.enter(user);
+  const friend = await Speaker.at(on.adda.url, on.name("friend"), "A Friend");
+  const group = await friend.group("Friday", [user]);
+  await person.open("Friday");
+  await person.say("mine");
+  await person.tick("mine", "sent").waitFor();
+  await person.page.getByRole("button", { name: "Notifications", exact: true }).waitFor();
+  const { messageId } = (await friend.messages(group)).find(({ text }) => text === "mine")!;
+  await friend.react(group, messageId, "🎉");
+  await unread(person, 1).waitFor();
+  await bell(person).click();
+  const reaction = person.page.getByRole("dialog").getByText("A Friend reacted");
+  await reaction.waitFor();
+  await friend.unreact(group, messageId, "🎉");
+  await reaction.waitFor({ state: "detached" });
+  await person.page.keyboard.press("Escape");
+  await person.page.getByRole("button", { name: "Notifications", exact: true }).waitFor();
+});
+
 test("how one wants to be told is the same on all devices", async () => {
   const user = on.name("wish");
   const person = await on.enter(user, { timezoneId: "Asia/Dhaka" });

@@ -14,7 +14,7 @@ import { has } from "../runs.js";
 import { peer } from "../select.js";
 import { millisOf, timeOf } from "../translate.js";
 import { serverNow, type Core } from "./core.js";
-import { hole, readChanges, readChat, readInbox, readRange, readUnread } from "./mend.js";
+import { hole, readChanges, readChat, readInbox, readNames, readRange, readUnread } from "./mend.js";
 import { Outbox } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Screen } from "./screen.js";
@@ -41,6 +41,7 @@ export class Session implements Listener {
   private reading = new Map<string, boolean>();
   /** Whose presence was asked for on this stream. */
   private wondered = new Set<string>();
+  private unnamed = new Set<string>();
   private refused = 0;
 
   constructor(private readonly core: Core, private readonly instance: string, private readonly client: string) {
@@ -141,6 +142,7 @@ export class Session implements Listener {
     this.refused = 0;
     this.heard = new Set();
     this.wondered = new Set();
+    this.unnamed = new Set();
     const { signal } = this.life;
     void this.heartbeats(Math.max(500, millisOf(ready.heartbeatInterval) || 30_000), signal);
     void this.tokens(timeOf(ready.tokenExpiresAt), signal);
@@ -165,6 +167,7 @@ export class Session implements Listener {
     const stream = this.stream;
     try {
       await readInbox(this.core, this.heard, signal);
+      void readNames(this.core, [...this.core.state().chats.values()].map(({ last }) => last?.senderId ?? ""));
       if (signal.aborted) return;
       await stream?.release();
       this.receipts.start();
@@ -206,6 +209,11 @@ export class Session implements Listener {
     // Heard of by an event alone: what is the user's own is asked for.
     if (chat.revision > chat.removedAt && chat.count.lastSeq < 0) {
       return this.read(chatId, () => readChat(this.core, chatId));
+    }
+    const writer = chat.last?.senderId ?? "";
+    if (!this.core.state().users.has(writer) && !this.unnamed.has(writer)) {
+      this.unnamed.add(writer);
+      void readNames(this.core, [writer]);
     }
     const other = peer(this.core.state(), chat)?.userId;
     if (other && chat.last?.senderId === other && !this.core.state().presence.has(other) && !this.wondered.has(other)) {

@@ -43,7 +43,7 @@ export const bn: typeof en = {
   "bell.more": "আরও দেখান",
   "bell.messages_one": "{n}টি নতুন বার্তা",
   "bell.messages_other": "{n}টি নতুন বার্তা",
-  "bell.mention": "{name} আপনার নাম নিয়েছেন বা উত্তর দিয়েছেন",
+  "bell.mention": "{name} আপনার নাম নিয়েছেন",
   "bell.reaction_one": "{name} প্রতিক্রিয়া দিয়েছেন {emoji}",
   "bell.reaction_other": "{n}টি প্রতিক্রিয়া, শেষে {name}: {emoji}",
   "bell.added": "{name} আপনাকে দলে যোগ করেছেন",

@@ -41,7 +41,7 @@ export const en = {
   "bell.more": "Show more",
   "bell.messages_one": "{n} new message",
   "bell.messages_other": "{n} new messages",
-  "bell.mention": "{name} mentioned or answered you",
+  "bell.mention": "{name} mentioned you",
   "bell.reaction_one": "{name} reacted with {emoji}",
   "bell.reaction_other": "{n} reactions, the last by {name}: {emoji}",
   "bell.added": "{name} added you to the group",

@@ -80,7 +80,7 @@ function NoticeRow({ notice, onFollow }: { notice: Notice; onFollow(): void }) {
   });
   const other = useView((state) => {
     const chat = state.chats.get(notice.chatId);
-    return (chat && select.peer(state, chat)?.userId) ?? notice.chatId;
+    return chat ? (select.peer(state, chat)?.userId ?? notice.chatId) : notice.actorId;
   });
   return (
     <li>
@@ -100,13 +100,19 @@ function NoticeRow({ notice, onFollow }: { notice: Notice; onFollow(): void }) {
   );
 }
 
-function whereOf(state: State, { chatId }: Notice): string {
+/** Of a chat that is not known here yet: who did it. */
+function whereOf(state: State, { chatId, actorId }: Notice): string {
   const chat = state.chats.get(chatId);
-  return chat ? select.titleOf(state, chat) : t("app.name");
+  return chat ? select.titleOf(state, chat) : nameOf(state, actorId);
+}
+
+/** It was a person, or the product. */
+function nameOf(state: State, actorId: string): string {
+  return actorId ? select.nameOf(state, actorId) : t("app.name");
 }
 
 function textOf(state: State, { kind, actorId, count, emoji }: Notice): string {
-  const name = actorId ? select.nameOf(state, actorId) : t("app.name");
+  const name = nameOf(state, actorId);
   if (kind === "messages") return t("bell.messages", { n: count });
   return kind === "reaction" ? t("bell.reaction", { n: count, name, emoji }) : t(`bell.${kind}`, { name });
 }
