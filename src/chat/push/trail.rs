@@ -59,6 +59,7 @@ fn is_noted(look: Look, message: &Message, in_front: Seq) -> bool {
 }
 
 impl Service {
+    /// A step on this node.
     pub(super) fn step(
         &self,
         message: MessageId,
