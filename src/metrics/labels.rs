@@ -242,6 +242,7 @@ labels! {
         PutNotices = "put_notices",
         CorrectNotices = "correct_notices",
         Notices = "notices",
+        NoticesById = "notices_by_id",
         CountUnreadNotices = "count_unread_notices",
         ReadNotices = "read_notices",
         ForgetNotices = "forget_notices",

@@ -74,6 +74,9 @@ pub trait Notices: Send + Sync {
     /// old is left out, and what tells nothing any more unless that is wished.
     async fn notices(&self, query: NoticeQuery) -> Result<Vec<Notice>>;
 
+    /// Those of these notifications that are there, in no order; what is too old may be left out.
+    async fn notices_by_id(&self, ids: &[Uuid]) -> Result<Vec<Notice>>;
+
     /// How many unread notifications each of these users has, in the order asked, at most
     /// [`COUNT_CAP`](super::COUNT_CAP).
     async fn count_unread_notices(&self, users: &[UserId]) -> Result<Vec<u32>>;

@@ -4,15 +4,16 @@
 //! From memory: what is lost with a node stays until its chat is read. What stands in the list leads
 //! to the place of the message, and never had its text.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::notices_since;
+use uuid::Uuid;
+
 use crate::chat::Service;
 use crate::chat::limits::{MAX_NOTICES, MAX_RECEIPT_MEMBERS};
-use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::model::{Member, Message, Notice, NoticeKind, UserId};
-use crate::store::{NoticeQuery, NoticesKept, UnreadQuery};
+use crate::store::{NoticesKept, UnreadQuery};
 
 impl Service {
     /// A message, as it was, is deleted, and has this revision now.
@@ -74,19 +75,14 @@ impl Service {
                 && !of.read.contains(was.seq)
                 && was.sender.as_ref() != Some(&of.user)
         });
-        let users: Vec<UserId> = members.iter().map(|of| of.user.clone()).collect();
-        let unread = self.store.count_unread_notices(&users).await?;
-        let mut missed = Vec::new();
-        for (member, _) in members.into_iter().zip(unread).filter(|(_, unread)| *unread > 0) {
-            let all = notices_since(&member.user, Timestamp(0));
-            let query = NoticeQuery { read: Some(false), ..all };
-            let notices = self.store.notices(query).await?.into_iter();
-            let mut counting = notices.filter(|of| {
-                of.kind == NoticeKind::Messages && of.chat == was.chat && of.seq >= was.seq
-            });
-            missed.extend(counting.next().map(|notice| (member, notice)));
-        }
-        Ok(missed)
+        let id = |of: &Member| self.notice_id(&of.user, NoticeKind::Messages, was.chat.0);
+        let ids: Vec<Uuid> = members.iter().map(id).collect();
+        let notices = self.store.notices_by_id(&ids).await?.into_iter();
+        let mut notices: HashMap<Uuid, Notice> =
+            notices.map(|notice| (notice.id, notice)).collect();
+        let missed = members.into_iter().zip(ids);
+        let missed = missed.filter_map(|(member, id)| Some((member, notices.remove(&id)?)));
+        Ok(missed.filter(|(_, notice)| !notice.read && notice.seq >= was.seq).collect())
     }
 
     async fn counted_anew(&self, missed: Vec<(Member, Notice)>) -> Result<Vec<Notice>> {

@@ -1,6 +1,7 @@
 //! How users want to be told, and their notifications in the app.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::{Measured, timed};
 use crate::metrics::Operation;
@@ -31,6 +32,10 @@ impl Notices for Measured {
 
     async fn notices(&self, query: NoticeQuery) -> Result<Vec<Notice>> {
         timed(Operation::Notices, self.0.notices(query)).await
+    }
+
+    async fn notices_by_id(&self, ids: &[Uuid]) -> Result<Vec<Notice>> {
+        timed(Operation::NoticesById, self.0.notices_by_id(ids)).await
     }
 
     async fn count_unread_notices(&self, users: &[UserId]) -> Result<Vec<u32>> {

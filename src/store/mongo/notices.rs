@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::super::{
     COUNT_CAP, NoticeChoice, NoticeQuery, Notices, NoticesKept, Result, StoreError,
@@ -152,6 +153,16 @@ impl Notices for MongoStore {
         }
         let find = self.db()?.notices.find(filter).sort(doc! { "updated_at": -1, "_id": -1 });
         let found: Vec<NoticeDoc> = all(find.limit(query.limit.into())).await?;
+        found.into_iter().map(NoticeDoc::notice).collect()
+    }
+
+    async fn notices_by_id(&self, ids: &[Uuid]) -> Result<Vec<Notice>> {
+        let ids: Vec<_> = ids.iter().map(|id| uuid(*id)).collect();
+        let of = doc! {
+            "_id": { "$in": ids },
+            "expires_at": { "$gt": date(self.clock.now()) },
+        };
+        let found: Vec<NoticeDoc> = all(self.db()?.notices.find(of)).await?;
         found.into_iter().map(NoticeDoc::notice).collect()
     }
 

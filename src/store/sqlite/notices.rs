@@ -55,6 +55,21 @@ impl Notices for SqliteStore {
         self.readers.ask(move |db| notices(db, now, &query)).await
     }
 
+    async fn notices_by_id(&self, ids: &[Uuid]) -> Result<Vec<Notice>> {
+        let (ids, now) = (each_once(ids), self.clock.now());
+        self.readers
+            .ask(move |db| {
+                let mut find = db.prepare_cached(&format!(
+                    "SELECT {NOTICE} FROM notices WHERE id = ?1 AND expires_at > ?2"
+                ))?;
+                let mut find = |id: &Uuid| {
+                    find.query_row(params![id.as_bytes(), now.0], read_notice).optional()
+                };
+                ids.iter().filter_map(|id| find(id).transpose()).collect()
+            })
+            .await
+    }
+
     async fn count_unread_notices(&self, users: &[UserId]) -> Result<Vec<u32>> {
         let (users, now) = (users.to_vec(), self.clock.now());
         self.readers

@@ -19,6 +19,7 @@ on_every_store!(
     what_is_corrected_stays_where_it_is,
     what_tells_nothing_any_more_is_read_and_left_out,
     notifications_come_newest_first_page_by_page,
+    some_are_found_by_their_ids,
     read_ones_are_told_apart,
     only_own_ones_are_marked_and_only_as_they_were_seen,
     unread_ones_are_counted_in_the_order_asked,
@@ -240,6 +241,20 @@ async fn notifications_come_newest_first_page_by_page(bench: &Bench) {
     let young = all.iter().filter(|of| of.updated_at >= since).cloned().collect::<Vec<_>>();
     assert_eq!(listed(bench, NoticeQuery { since, ..all_of("ana") }).await, young);
     assert_eq!(listed(bench, all_of("bob")).await, []);
+}
+
+async fn some_are_found_by_their_ids(bench: &Bench) {
+    let (ann, bob) = (several(bench, "ann", 3).await, several(bench, "bob", 1).await);
+    let nobody = bench.clock.new_id();
+    let wanted = [ann[2].id, bob[0].id, nobody, ann[0].id, ann[2].id];
+    let found = bench.node().notices_by_id(&wanted).await.unwrap();
+    let want = vec![ann[0].clone(), ann[2].clone(), bob[0].clone()];
+    let key = |notice: &Notice| notice.id;
+    let (mut found, mut want) = (found, want);
+    found.sort_by_key(key);
+    want.sort_by_key(key);
+    assert_eq!(found, want);
+    assert_eq!(bench.node().notices_by_id(&[]).await.unwrap(), []);
 }
 
 async fn read_ones_are_told_apart(bench: &Bench) {
