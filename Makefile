@@ -32,8 +32,11 @@ ALONE = drain::rolling deploy::proxy::a_rolling
 # fails is what was changed. make faults takes another seed each time, and as long as it is given.
 FAULTS = faults::promises
 
+# They wait more than they work: twice as many at once as there are cores.
+THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
+
 test-rust: tools ## The tests in Rust, against a real MongoDB and a real Redis.
-	$(CARGO) test --all-targets -- $(addprefix --skip ,$(ALONE) $(FAULTS))
+	$(CARGO) test --all-targets -- --test-threads=$(THREADS) $(addprefix --skip ,$(ALONE) $(FAULTS))
 	$(CARGO) test --test it -- --nocapture --test-threads=1 $(ALONE)
 	ADDA_FAULTS_SEED=$(or $(SEED),1) $(CARGO) test --test it -- --nocapture --test-threads=1 $(FAULTS)
 
