@@ -127,10 +127,10 @@ pub struct Trace {
 /// has answered every later call sees, lists may hold repeats. Times are by the store's clock.
 #[async_trait]
 pub trait Devices: Send + Sync {
-    /// Registers a device, or changes what is known of it but its `digest`, which is empty then. A token that another device has, of
-    /// whichever user, is that one's no more, and that one is gone. With another token, or one that
-    /// had failed, it counts as registered now. `None`: the user has `limit` others, and nothing was
-    /// done; of several at once one more may get in.
+    /// Registers a device, or changes what is known of it; its `digest` is empty then. A token that
+    /// another device has, of whichever user, is that one's no more, and that one is gone. With
+    /// another token, or one that had failed, it counts as registered now. `None`: the user has
+    /// `limit` others, and nothing was done; of several at once one more may get in.
     async fn register_device(&self, new: NewDevice, limit: u32) -> Result<Option<Device>>;
 
     /// The device is registered no more, and its standings are gone. One that is not there is no
