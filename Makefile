@@ -32,8 +32,11 @@ ALONE = drain::rolling deploy::proxy::a_rolling
 # fails is what was changed. make faults takes another seed each time, and as long as it is given.
 FAULTS = faults::promises
 
+# They wait more than they work: twice as many at once as there are cores.
+THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
+
 test-rust: tools ## The tests in Rust, against a real MongoDB and a real Redis.
-	$(CARGO) test --all-targets -- $(addprefix --skip ,$(ALONE) $(FAULTS))
+	$(CARGO) test --all-targets -- --test-threads=$(THREADS) $(addprefix --skip ,$(ALONE) $(FAULTS))
 	$(CARGO) test --test it -- --nocapture --test-threads=1 $(ALONE)
 	ADDA_FAULTS_SEED=$(or $(SEED),1) $(CARGO) test --test it -- --nocapture --test-threads=1 $(FAULTS)
 
@@ -45,9 +48,11 @@ test-web: tools ## The web client: units, and people in a browser against a real
 	$(CARGO) build --bin adda
 	bash clients/web/test.sh
 
-faults: tools ## Harm servers and links while clients talk: FOR=600 (seconds), SEED=, FLAGS=short|default|both.
+faults: tools ## Harm servers and links while clients talk: FOR=600 (seconds), SEED=, FLAGS=short|default|both; kill nodes that push: KILLS=1000.
 	ADDA_FAULTS_SECONDS=$(or $(FOR),600) ADDA_FAULTS_SEED=$(SEED) ADDA_FAULTS_FLAGS=$(or $(FLAGS),both) \
 		$(CARGO) test --test it -- --nocapture --test-threads=1 faults::promises_hold_while_servers_fail
+	ADDA_PUSH_KILLS=$(or $(KILLS),1000) ADDA_PUSH_SEED=$(SEED) \
+		$(CARGO) test --test it -- --nocapture push::killed
 
 mutants: tools ## Build the program with bugs on purpose, and see that the faults find each.
 	ADDA_MUTANTS=1 CARGO_TARGET_DIR=target/mutants \

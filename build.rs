@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use prost_build::Config;
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 16] = [
     "adda/node/v1/envelope.proto",
     "adda/v1/admin_service.proto",
     "adda/v1/attachment_service.proto",
@@ -18,6 +18,8 @@ const FILES: [&str; 14] = [
     "adda/v1/group_calls.proto",
     "adda/v1/message.proto",
     "adda/v1/message_calls.proto",
+    "adda/v1/notification.proto",
+    "adda/v1/notification_service.proto",
     "adda/v1/receipts.proto",
     "adda/v1/stream.proto",
     "adda/v1/user.proto",

@@ -125,8 +125,9 @@ def told(measure):
 class Pair:
     """A pair of backends: how adda is started on it."""
 
-    def __init__(self, name, started, binary):
+    def __init__(self, name, started, binary, generator):
         self.name, self.started, self.binary, self.adda = name, started, binary, None
+        self.generator = generator
         self.backends, self.folder = [], started.folder / name
         self.folder.mkdir()
         if name == "mongodb":
@@ -173,7 +174,7 @@ class Pair:
             self.adda = None
 
     def load(self, name, seconds, *args, server=True):
-        command = [self.binary, "load", "--json", "--time", f"{seconds}s", "--name", name]
+        command = [self.generator, "load", "--json", "--time", f"{seconds}s", "--name", name]
         if server:
             command += ["--server", self.server, "--pid", str(self.adda.pid)]
             if self.backends:
@@ -368,6 +369,58 @@ def calls_page(path, reports, options):
     say(f"written: {path}")
 
 
+# So many messages a second are offered to users who are away, and so long the push service takes to
+# answer each push of them.
+OFFERED = ((1000, 0), (2000, 0), (5000, 0), (10000, 0), (5000, 100))
+# Messages of one chat within 5 s are one push: a round of all chats takes longer.
+APART = 6
+
+
+def account(folder, port):
+    """A service account of nobody's, whose Google is the load generator."""
+    path = folder / f"account-{port}.json"
+    key = (ROOT / "tests" / "it" / "keys" / "test-only-rsa.pem").read_text()
+    path.write_text(json.dumps({
+        "type": "service_account", "project_id": "load", "client_email": "load@example.com",
+        "private_key": key, "token_uri": f"http://127.0.0.1:{port}/token"}))
+    return str(path)
+
+
+def pushes(pair, options):
+    """How many pushes a second, and how old each is, at several rates on one pair."""
+    rows = []
+    for rate, latency in options.offered:
+        port = free_port()
+        pair.serve(f"push{len(rows)}", "--rate-limits", "off", "--push", "fcm", "--fcm-credentials",
+                   account(pair.folder, port), "--fcm-url", f"http://127.0.0.1:{port}")
+        try:
+            report = pair.load("p", options.seconds, "push", "--users", str(rate * APART), "--rate", str(rate),
+                               "--fcm-listen", f"127.0.0.1:{port}", "--fcm-latency", f"{latency}ms")
+        except Failed as failed:
+            say(f"  {pair.name} {rate} a second: {failed}")
+            continue
+        rows.append(((rate, latency), report))
+        pushed = row(report, "push")
+        say(f"  {pair.name} {report['shape']}: {pushed['per_second']:.0f} pushes a second,"
+            f" p50 {pushed['latency']['p50_ms']:.0f} ms")
+    pair.leave()
+    return rows
+
+
+def pushes_table(name, reports):
+    """One pair's part of benches/PUSH.md."""
+    text = (f"\n## {name}\n\n| messages offered, a second | answered after | stored | pushed | stored to taken: p50, p99 "
+            "| processor time a push: server, backends | errors |\n|---|---|---|---|---|---|---|\n")
+    for (rate, latency), report in reports:
+        stored, pushed = row(report, "ack"), row(report, "push")
+        cost = [figure(report, f"{who}'s processor time a push") for who in ("server", "backends")]
+        cost = ", ".join("-" if c is None else f"{c:,.0f} µs" for c in cost)
+        errors = "; ".join(f"{k}: {v}" for k, v in report["errors"].items()) or "none"
+        text += (f"| {rate:,} | {latency} ms | {stored['per_second']:,.0f} | **{pushed['per_second']:,.0f}** |"
+                 f" {pushed['latency']['p50_ms']:,.0f} ms, {pushed['latency']['p99_ms']:,.0f} ms | {cost} | {errors} |\n")
+    return text
+
+
 def output(*command):
     try:
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip()
@@ -404,7 +457,11 @@ def main():
     parser.add_argument("--history", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--pairs", nargs="*", default=["sqlite", "mongodb"])
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "adda"))
-    parser.add_argument("--only", choices=["calls"], help="benches/CALLS.md alone, in two minutes")
+    parser.add_argument("--generator", help="the adda that makes the load, to measure an older one")
+    parser.add_argument("--only", choices=["calls", "push"],
+                        help="calls: benches/CALLS.md alone, in two minutes; push: pushes alone, printed")
+    parser.add_argument("--offered", nargs="*", default=OFFERED, metavar="RATE[:MS]",
+                        type=lambda text: tuple(map(int, (text + ":0").split(":")[:2])))
     parser.add_argument("--calls-out", default=str(ROOT / "benches" / "CALLS.md"))
     parser.add_argument("--out", default=str(ROOT / "benches" / "RESULTS.md"))
     options = parser.parse_args()
@@ -417,14 +474,19 @@ def main():
         try:
             for name in options.pairs:
                 say(f"{name}:")
-                pair = Pair(name, started, options.binary)
+                pair = Pair(name, started, options.binary, options.generator or options.binary)
+                if options.only == "push":
+                    print(pushes_table(name, pushes(pair, options)), flush=True)
+                    started.end_all()
+                    continue
                 called["SQLite" if name == "sqlite" else "MongoDB, Redis"] = calls(pair, options)
                 if page:
                     Bench(pair, options, page).all()
                 started.end_all()
         finally:
             started.end_all()
-    calls_page(options.calls_out, called, options)
+    if called:
+        calls_page(options.calls_out, called, options)
     if page:
         say(f"written: {options.out}")
 

@@ -17,6 +17,7 @@ pub mod model;
 #[cfg(mutants)]
 mod mutants;
 pub mod proto;
+pub mod push;
 pub mod rpc;
 pub mod server;
 pub mod session;

@@ -8,13 +8,17 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adda::auth::Signer;
+use adda::client::explain::{Question, explain as ask};
 use adda::client::terminal;
 use adda::clock::SystemClock;
 use adda::config::args::{ChatArgs, ServeArgs, TokenArgs};
+use adda::config::explain::ExplainArgs;
 use adda::config::load::LoadArgs;
 use adda::config::{Cli, Command, Config, EXIT_USAGE, Otlp, Refused};
+use adda::model::UserId;
 use adda::server::{Node, StartError};
 use adda::trace::{self, export::Exporting};
 use clap::Parser;
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Token(args) => token(&args),
         Command::Chat(args) => chat(&args),
+        Command::Explain(args) => explain(&args),
         Command::Load(args) => load(&args),
     };
     match done {
@@ -96,6 +101,33 @@ fn chat(args: &ChatArgs) -> Result<(), Failure> {
     // Whoever still reads the terminal is not waited for.
     runtime.shutdown_background();
     done.map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// A token that is signed here is good for as long as somebody may look on.
+const EXPLAIN_TTL: Duration = Duration::from_secs(300);
+
+fn explain(args: &ExplainArgs) -> Result<(), Failure> {
+    let secret = args.check()?;
+    let token = args.token.as_ref().map(|token| token.expose().to_owned());
+    let token = token.unwrap_or_else(|| {
+        let signer = Signer::new(secret, args.jwt_issuer.clone(), args.jwt_audience.clone())
+            .with_scope(Some("adda.service".to_owned()));
+        let service = UserId::parse("adda-explain").expect("it is one");
+        signer.sign(&service, None, EXPLAIN_TTL, &SystemClock).0
+    });
+    let question = Question {
+        server: args.server.trim_end_matches('/').to_owned(),
+        token,
+        chat: args.chat.clone(),
+        message: args.message.clone(),
+        member: args.member.clone().filter(|_| args.to.is_empty()),
+        to: args.to.clone(),
+    };
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|error| Failure::of("cannot start", error))?;
+    let said = runtime.block_on(ask(&question)).map_err(Failure::Other)?;
+    say(said.trim_end());
+    Ok(())
 }
 
 fn load(args: &LoadArgs) -> Result<(), Failure> {

@@ -23,12 +23,16 @@ impl Service {
         self.rates.message(user)?;
         let visible = self.visible(user, chat_id, message_id).await?;
         self.check_may_delete(user, &visible).await?;
-        let (chat, id) = (visible.chat, visible.message.id);
+        let (chat, was) = (visible.chat, visible.message);
+        let id = was.id;
         let (store, of) = (Arc::clone(&self.store), chat.id);
         let write =
             async move { store.delete_message(of, id).await?.ok_or_else(Error::message_not_found) };
         let deleted = self.change(&chat, write, |message| vec![deleted_event(message)]).await?;
         self.release_attachments();
+        if was.deleted_at.is_none() {
+            self.message_is_gone(was, deleted.revision);
+        }
         self.show_message(user, &chat, deleted).await
     }
 
@@ -70,6 +74,7 @@ impl Service {
                 seqs: vec![proto::SeqRange { first: message.seq, last: message.seq }],
                 read: true,
                 session: None,
+                device: None,
                 urgent: true,
             };
             self.acknowledge(user, ack).await?;

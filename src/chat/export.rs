@@ -12,8 +12,10 @@ use tracing::Instrument as _;
 
 use super::Service;
 use super::limits::{EXPORT_PAGE, EXPORT_PROGRESS_WITHIN, EXPORT_WAITING, EXPORTS_AT_ONCE};
+use super::notices::{self, notices_since};
+use crate::clock::Timestamp;
 use crate::error::{Error, Reason, Result};
-use crate::model::{ChatId, Member, UserId};
+use crate::model::{ChatId, Member, Platform, UserId};
 use crate::proto::{self, export_user_response::Piece};
 use crate::store::ChangeCursor;
 use crate::wire;
@@ -100,16 +102,20 @@ impl Service {
         self.export_chats(user, to).await?;
         self.export_messages(user, to).await?;
         self.export_reactions(user, to).await?;
-        self.export_blocks(user, to).await
+        self.export_blocks(user, to).await?;
+        self.export_devices(user, to).await?;
+        self.export_notices(user, to).await
     }
 
     async fn export_profile(&self, user: &UserId, to: &To) -> Result<(), Ended> {
         let known = self.store.users(std::slice::from_ref(user)).await?.pop();
         let privacy = self.privacy(user).await?;
+        let preferences = self.preferences(user).await?;
         to.put(Piece::User(proto::ExportedUser {
             user: Some(wire::user(user, known.as_ref())),
             last_active: known.and_then(|known| known.last_active).map(wire::timestamp),
             privacy: Some(privacy),
+            preferences: Some(preferences),
         }))
         .await
     }
@@ -197,6 +203,32 @@ impl Service {
         }
     }
 
+    async fn export_devices(&self, user: &UserId, to: &To) -> Result<(), Ended> {
+        let mut devices = self.store.devices_of(std::slice::from_ref(user)).await?;
+        devices.sort_by(|a, b| a.id.cmp(&b.id));
+        for device in devices {
+            let (failed_at, failure) = device.failed.unzip();
+            to.put(Piece::Device(proto::ExportedDevice {
+                device_id: device.id.to_string(),
+                platform: platform(device.platform).to_owned(),
+                registered_at: Some(wire::timestamp(device.registered_at)),
+                locale: device.locale,
+                app_version: device.app_version,
+                failed_at: failed_at.map(wire::timestamp),
+                failure: failure.unwrap_or_default(),
+            }))
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn export_notices(&self, user: &UserId, to: &To) -> Result<(), Ended> {
+        for notice in self.store.notices(notices_since(user, Timestamp(0))).await? {
+            to.put(Piece::Notification(notices::shown(&notice))).await?;
+        }
+        Ok(())
+    }
+
     /// All chats that a user ever was in.
     fn chats_ever<'a>(&'a self, user: &'a UserId) -> BoxStream<'a, Result<ChatId>> {
         let page = move |after: Option<Option<ChatId>>| async move {
@@ -209,5 +241,13 @@ impl Service {
             Some((chats, Some(Some(last))))
         };
         stream::unfold(Some(None), page).flat_map(stream::iter::<Vec<_>>).boxed()
+    }
+}
+
+fn platform(of: Platform) -> &'static str {
+    match of {
+        Platform::Android => "ANDROID",
+        Platform::Ios => "IOS",
+        Platform::Web => "WEB",
     }
 }

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::limits::{MAX_JOINED_CHATS, MAX_WATCHED, SESSION_INBOX};
+use super::push::Written;
 use crate::bus::Place;
 use crate::clock::Timestamp;
 use crate::model::{ChatId, DeviceId, NodeId, SessionId, UserId};
@@ -81,6 +82,8 @@ pub struct Listener {
     settled: AtomicBool,
     /// Whom the device holds for online, on which node, and since when.
     watched: Mutex<HashMap<UserId, (NodeId, Timestamp)>>,
+    /// What the stream was given last.
+    pub(super) written: Written,
 }
 
 impl Listener {
@@ -97,6 +100,7 @@ impl Listener {
             place: Mutex::new(place),
             settled: AtomicBool::new(false),
             watched: Mutex::default(),
+            written: Written::default(),
         };
         (Arc::new(listener), outlet)
     }

@@ -170,7 +170,8 @@ impl Service {
         if !fresh && let Some(order) = self.orders.get(user) {
             return Ok(order);
         }
-        let chats = self.store.chats_of(user).await?;
+        let chats = self.store.chats_of(std::slice::from_ref(user)).await?;
+        let chats: Vec<ChatId> = chats.into_iter().map(|(chat, _)| chat).collect();
         let heads = self.heads_of(&chats).await?;
         let silent: Vec<ChatId> =
             chats.iter().filter(|chat| !heads.contains_key(chat)).copied().collect();

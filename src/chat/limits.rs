@@ -133,6 +133,18 @@ pub const RESERVE_AGE: Duration = Duration::from_secs(60);
 /// How long a change of it waits for the other nodes: longer than one that was not told of it takes
 /// to notice that it is deaf (4 s).
 pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Notifications of a user in the app: more than anyone looks through. The oldest go.
+pub const MAX_NOTICES: u32 = 1_000;
+/// Notifications that one call marks read. `FIELD_INVALID`.
+pub const MAX_NOTICES_NAMED: usize = 100;
+/// Messages that were not acknowledged by then came while the user was away.
+pub const NOTICE_AFTER: Duration = Duration::from_secs(5);
+/// By then all messages are in the log that will be: an append is given up after some seconds.
+pub const NOTICE_AT_LAST: Duration = Duration::from_secs(60);
+/// Notifications noted, and users told of them, at once.
+pub const NOTICES_AT_ONCE: usize = 500;
+/// A reaction that is not there so long after it was announced is not coming.
+pub const REACTION_WITHIN: Duration = Duration::from_secs(15);
 /// Users that one call may ask about. `FIELD_INVALID`.
 pub const MAX_USERS_ASKED: usize = 100;
 /// Users who are told of one's new name, smaller chats first; others learn it when they next look.
@@ -241,3 +253,66 @@ pub const PREVIEWS_AT_ONCE: usize = 2;
 pub const PREVIEW_QUEUE: usize = 64;
 /// How long the answer to an upload waits for its preview, so that a message sent at once has it.
 pub const PREVIEW_WITHIN: Duration = Duration::from_secs(1);
+/// Devices of one user that ask for pushes: more than anyone carries. `TOO_MANY_DEVICES`.
+pub const MAX_DEVICES: u32 = 20;
+/// Bytes of a push token: far beyond what any push service gives. `FIELD_INVALID`.
+pub const MAX_PUSH_TOKEN_BYTES: usize = 4_096;
+/// Bytes of a language tag: what RFC 5646 wants implementations to take. `FIELD_INVALID`.
+pub const MAX_LOCALE_CHARS: usize = 35;
+/// Characters of an app's version. `FIELD_INVALID`.
+pub const MAX_APP_VERSION_CHARS: usize = 64;
+/// Messages just stored that wait to be looked at; beyond it a later look finds them.
+pub const PUSH_QUEUE: usize = 16_384;
+/// Of these so many are looked at together.
+pub const PUSH_BATCH: usize = 512;
+/// So many times at once.
+pub const PUSH_BATCHES: usize = 4;
+/// Users whose unread messages are counted together, and their places: a user may have 2,000.
+pub const UNREAD_USERS: usize = 128;
+/// See [`UNREAD_USERS`].
+pub const UNREAD_PLACES: usize = 2_000;
+/// Users looked at together: one question to the store each for devices, places and standings.
+pub const PUSH_USERS: usize = 500;
+/// Pushes under way at once, of one batch.
+pub const PUSHES_AT_ONCE: usize = 512;
+/// What follows a push of a chat to a device within this time goes together.
+pub const PUSH_APART: Duration = Duration::from_secs(5);
+/// Devices with such a push to come on one node; more wait for a later look.
+pub const PUSH_BURSTS: usize = 65_536;
+/// Who pushes is left alone with it for this long: longer than the push service may take.
+pub const PUSH_CLAIM: Duration = Duration::from_secs(30);
+/// A message older than this is pushed only as the newest of its chat; and so long it is tried.
+pub const PUSH_AGE: Duration = Duration::from_secs(3600);
+/// Messages of the log looked at at once.
+pub const PUSH_PAGE: u32 = 500;
+/// For how long one node has the turn to read the log; then, if it died, another has it. One that
+/// is slow may lose it in mid-page: what it has claimed nobody else pushes.
+pub const PUSH_TURN: Duration = Duration::from_secs(15);
+/// Pushes that were put off, taken at once.
+pub const PUSH_JOBS: u32 = 64;
+/// Who takes one has it for this long.
+pub const PUSH_JOB_LEASE: Duration = Duration::from_secs(60);
+/// Chats looked at for a push at the end of quiet hours, the newest: of more nobody reads the count.
+pub const DIGEST_CHATS: usize = 100;
+/// Of each of them so many unread messages are looked at, the newest: one that may ring is enough.
+pub const DIGEST_MESSAGES: usize = 10;
+/// Acknowledgements that wait to be noted for their device; beyond it they count for receipts
+/// alone, and the device may be pushed what it has.
+pub const ACKED_QUEUE: usize = 65_536;
+/// Of these so many devices and chats are written together.
+pub const ACKED_BATCH: usize = 1_000;
+/// Chats in which something was read, and whose pushes are to be cleared; of more they stay on the
+/// screen until the app is opened.
+pub const CLEAR_QUEUE: usize = 16_384;
+/// Of these so many are looked at together.
+pub const CLEAR_BATCH: usize = 500;
+/// Messages that a stream remembers it was given, for whoever asks why one rang: with a stamp each
+/// a kilobyte a busy stream, nothing for an idle one.
+pub const WRITTEN_REMEMBERED: usize = 32;
+/// Devices of which the same is remembered when their stream has ended: some megabytes.
+pub const WRITTEN_GONE: u64 = 10_000;
+/// Pushes that other nodes are asked about in one envelope.
+pub const DUE_ASKED: usize = 256;
+/// Rules that held a push back, noted by one node in a second: a few percent of what a store does.
+/// Of more the settings of now are told.
+pub const RULES_NOTED: u32 = 500;

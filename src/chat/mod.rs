@@ -18,6 +18,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::files::Depot;
 use crate::model::UserId;
+use crate::push::Push;
 use crate::store::{self, Store};
 use crate::vital::Vital;
 use crate::webhook::Webhooks;
@@ -42,11 +43,14 @@ pub mod inbox;
 pub mod leases;
 pub mod limits;
 mod mentions;
+mod notices;
 pub mod people;
 pub mod position;
+pub mod preferences;
 pub mod presence;
 pub mod privacy;
 pub mod profile;
+pub mod push;
 pub mod rate;
 pub mod react;
 pub mod receipts;
@@ -78,6 +82,8 @@ pub struct Settings {
     pub edit_window: Duration,
     /// Whether messages can be searched.
     pub search: bool,
+    /// How long notifications in the app are kept.
+    pub notices_kept: Duration,
     /// How long a resume token is good.
     pub resume_window: Duration,
     /// How long a place in presence stays without being renewed.
@@ -88,6 +94,8 @@ pub struct Settings {
     pub attachments: Option<Depot>,
     /// Bytes of one attachment.
     pub max_attachment_bytes: u32,
+    /// The way to devices that are away.
+    pub push: Push,
 }
 
 /// The rules, and what they need.
@@ -97,6 +105,7 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     webhooks: Webhooks,
+    pushes: push::Pushes,
     pub(crate) sealer: seal::Sealer,
     pub(crate) rosters: roster::Rosters,
     pub(crate) hub: hub::Hub,
@@ -144,6 +153,7 @@ impl Service {
         let (receipts, marks) = receipts::Receipts::new();
         let (typing, lapses) = typing::Typing::new();
         let (untold, found) = groups::Untold::new();
+        let (pushes, to_push) = push::Pushes::new(settings.push.clone());
         let service = Arc::new(Self {
             rosters: roster::Rosters::new(Arc::clone(&store)),
             hub: hub::Hub::default(),
@@ -175,6 +185,7 @@ impl Service {
             clock,
             settings,
             webhooks,
+            pushes,
         });
         let own = || Arc::clone(&service);
         service.keep(vital, "receipts", own().write_receipts(marks));
@@ -183,9 +194,11 @@ impl Service {
         service.keep(vital, "healing", own().make_good());
         service.keep(vital, "changes left untold", own().tell_untold(found));
         service.keep(vital, "presence", own().keep_presence());
+        service.keep(vital, "notifications", own().keep_notices());
         service.keep(vital, "attachments", own().look_after_files());
         service.keep(vital, "who was signed out", own().read_revocations());
         service.keep(vital, "what is to go", own().erase_what_is_due());
+        service.start_pushes(to_push, vital);
         Ok(service)
     }
 

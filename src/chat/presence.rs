@@ -162,7 +162,7 @@ impl Service {
 
     /// Of sessions of this node the node itself knows best: what the bus still has of one that
     /// ended may only have been lost on its way out.
-    fn is_there(&self, found: &Found) -> bool {
+    pub(super) fn is_there(&self, found: &Found) -> bool {
         let place = &found.place;
         place.node != *self.bus.node() || self.hub.session(place.session).is_some()
     }

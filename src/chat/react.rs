@@ -31,11 +31,15 @@ impl Service {
         if !message.has_reaction(user, &emoji) {
             self.check_reaches(user, &chat).await?;
         }
-        let (store, by, of) = (Arc::clone(&self.store), user.clone(), chat.id);
+        let (service, by, of) = (Arc::clone(self), user.clone(), chat.id);
         let write = async move {
             let _under_way = under_way;
-            let reacted = store.react(of, message.id, &by, &emoji).await?;
+            let news = service.announce_reaction(&message, &by, &emoji, true).await?;
+            let reacted = service.store.react(of, message.id, &by, &emoji).await?;
             let reacted = reacted.ok_or_else(Error::message_not_found)?;
+            if let Some(news) = news {
+                service.reacted(news, &reacted);
+            }
             check_changeable(&reacted)?;
             // One that is not there although there is room was taken back at once.
             if reacted.has_reaction(&by, &emoji) || reacted.has_room(&emoji) {
@@ -62,10 +66,14 @@ impl Service {
         let Visible { chat, message, .. } = self.visible(user, chat_id, message_id).await?;
         let emoji = emoji(raw)?;
         check_changeable(&message)?;
-        let (store, by, of) = (Arc::clone(&self.store), user.clone(), chat.id);
+        let (service, by, of) = (Arc::clone(self), user.clone(), chat.id);
         let write = async move {
-            let left = store.unreact(of, message.id, &by, &emoji).await?;
+            let news = service.announce_reaction(&message, &by, &emoji, false).await?;
+            let left = service.store.unreact(of, message.id, &by, &emoji).await?;
             let left = left.ok_or_else(Error::message_not_found)?;
+            if let Some(news) = news {
+                service.reacted(news, &left);
+            }
             check_changeable(&left)?;
             Ok(left)
         };

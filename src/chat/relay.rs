@@ -252,6 +252,9 @@ impl Service {
             Some(Body::ReserveChanged(changed)) => self.hear_reserve_changed(from, &changed),
             Some(Body::ReserveForgotten(done)) => self.reserves.forgotten(done.call_id),
             Some(Body::Revoked(revoked)) => self.hear_revoked(&revoked),
+            Some(Body::PushesDue(pushes)) => self.hear_pushes_due(&pushes),
+            Some(Body::PushPause(pause)) => self.hear_push_pause(pause),
+            Some(Body::DevicesChanged(changed)) => self.hear_devices_changed(&changed),
             None => tracing::debug!(%from, "an envelope of a newer version"),
         }
     }
@@ -283,5 +286,8 @@ fn kind(body: &node::envelope::Body) -> Envelope {
         Body::ReserveChanged(_) => Envelope::ReserveChanged,
         Body::ReserveForgotten(_) => Envelope::ReserveForgotten,
         Body::Revoked(_) => Envelope::Revoked,
+        Body::PushesDue(_) => Envelope::PushesDue,
+        Body::PushPause(_) => Envelope::PushPause,
+        Body::DevicesChanged(_) => Envelope::DevicesChanged,
     }
 }

@@ -13,13 +13,14 @@ use super::limits::{
     CHANGE_OVERLAP, CHANGES_PAGE, MAX_RECEIPT_MEMBERS, MAX_REPLAY_BYTES, MAX_REPLAY_CHANGES,
     MAX_REPLAY_MESSAGES, TOKEN_HORIZON,
 };
+use super::notices::notices_since;
 use super::position::Position;
 use super::view::updated_at;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{Chat, ChatId, ChatKind, Member, Message, Seq, UserId};
+use crate::model::{Chat, ChatId, ChatKind, Member, Message, Notice, Seq, UserId};
 use crate::proto;
-use crate::store::{self, Block, ChangeCursor, Head, Hidden, Span};
+use crate::store::{self, Block, ChangeCursor, Head, Hidden, NoticeQuery, Span};
 use crate::vital::{Panicked, guarded};
 use crate::wire::Told;
 
@@ -41,6 +42,8 @@ pub struct Opening {
     pub lacks: Lacks,
     /// Its direct chats in the order of the inbox.
     pub direct: Vec<ChatId>,
+    /// Unread notifications.
+    pub unread_notices: u32,
 }
 
 /// Why a replay did not come to its end.
@@ -83,6 +86,7 @@ pub struct Lacks {
     /// Own places that were left.
     left: Vec<Member>,
     blocks: Vec<Block>,
+    notices: Vec<Notice>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +109,7 @@ impl Lacks {
             && self.settings.is_empty()
             && self.left.is_empty()
             && self.blocks.is_empty()
+            && self.notices.is_empty()
     }
 }
 
@@ -148,7 +153,8 @@ impl Service {
     /// Reads where a stream starts. The session must be told of what happens from before this.
     pub(crate) async fn opening(&self, user: &UserId, token: &[u8]) -> Result<Opening> {
         let (now, as_of) = (self.clock.now(), self.known_until());
-        let standing = self.standing(user).await?;
+        let (standing, unread_notices) =
+            tokio::try_join!(self.standing(user), self.unread_notices(user))?;
         let direct = standing.direct_by_inbox();
         let caught_up = standing.position(now, as_of);
         let start = |outcome, position: &Position, lacks| Opening {
@@ -157,6 +163,7 @@ impl Service {
             caught_up: caught_up.clone(),
             lacks,
             direct: direct.clone(),
+            unread_notices,
         };
         if token.is_empty() {
             return Ok(start(proto::ResumeOutcome::Fresh, &caught_up, Lacks::default()));
@@ -331,12 +338,13 @@ impl Service {
         let ids: Vec<ChatId> = standing.chats.keys().copied().collect();
         let cursor = ChangeCursor { at: since, seq: 0 };
         let small = standing.with_receipts();
-        let (chats, changed, receipts, blocks, hidden) = tokio::try_join!(
+        let (chats, changed, receipts, blocks, hidden, notices) = tokio::try_join!(
             self.store.changed_chats(&ids, since),
             self.changed_messages(&ids, cursor),
             self.store.changed_receipts(&small, since, limit),
             self.store.changed_blocks(user, since),
             self.store.hidden_since(user, since, limit),
+            self.store.notices(NoticeQuery { gone: true, ..notices_since(user, since) }),
         )?;
         let Some(changed) = changed else { return Ok(false) };
         lacks.chats = chats;
@@ -364,6 +372,8 @@ impl Service {
         lacks.hidden.retain(|hidden| is_told(hidden.chat, hidden.seq));
         lacks.receipts = receipts;
         lacks.blocks = blocks;
+        lacks.notices = notices;
+        lacks.notices.retain(|of| visible.get(&of.chat).is_some_and(|from| of.seq >= *from));
         let changed = |place: &&Member| place.settings.changed_at.is_some_and(|at| at >= since);
         lacks.settings = standing.places.iter().filter(changed).cloned().collect();
         let count = lacks.chats.len()
@@ -372,7 +382,8 @@ impl Service {
             + lacks.receipts.len()
             + lacks.settings.len()
             + lacks.left.len()
-            + lacks.blocks.len();
+            + lacks.blocks.len()
+            + lacks.notices.len();
         if count > MAX_REPLAY_CHANGES {
             return Ok(false);
         }

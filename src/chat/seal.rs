@@ -26,6 +26,8 @@ pub enum Purpose<'a> {
     Members(crate::model::ChatId, &'a str),
     /// A page of the users one has blocked.
     Blocks,
+    /// A page of notifications, unread ones before all others or not.
+    Notices(bool),
     /// A page of what was found for this question.
     Search(&'a [u8]),
     /// Resuming a stream.
@@ -123,6 +125,10 @@ fn mac(key: &[u8; 32], user: &UserId, purpose: Purpose<'_>, body: &[u8]) -> Hmac
             mac.update(query.as_bytes());
         }
         Purpose::Blocks => mac.update(b"blocks"),
+        Purpose::Notices(unread_first) => {
+            mac.update(b"notices");
+            mac.update(&[u8::from(unread_first)]);
+        }
         Purpose::Search(question) => {
             mac.update(b"search");
             mac.update(&(question.len() as u64).to_be_bytes());

@@ -260,6 +260,7 @@ impl Service {
         #[cfg(mutants)]
         crate::mutants::arrived(message);
         self.webhooks.note(Kind::MessageSent, || Happened::message_sent(message));
+        self.pushes.stored(message);
         self.hand_on(Sent::committed(message, &self.links));
         self.publish_message(message).await;
     }

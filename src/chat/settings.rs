@@ -6,7 +6,7 @@ use super::access::chat_id;
 use super::limits::MAX_PINNED;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::model::{ChatId, ChatSettings, UserId};
+use crate::model::{ChatId, ChatSettings, Level, UserId};
 use crate::proto;
 use crate::store::{SettingsPut, SettingsWish};
 use crate::wire;
@@ -36,7 +36,34 @@ impl Service {
             pinned: draft.pinned,
             archived: draft.archived,
             muted_until: draft.muted_until.map(|until| Some(until).filter(|until| *until > now)),
+            level: None,
         };
+        Ok(wire::settings(&self.put_settings(chat, user, wish).await?))
+    }
+
+    /// Changes of which messages of a chat the caller is told, and tells the caller's devices. A
+    /// time that is over takes it back.
+    pub async fn set_chat_notifications(
+        &self,
+        user: &UserId,
+        chat: &str,
+        level: Level,
+        until: Option<Timestamp>,
+    ) -> Result<()> {
+        let chat = chat_id(chat)?;
+        let over = until.is_some_and(|until| until <= self.clock.now());
+        let level = if over || level == Level::All { (Level::All, None) } else { (level, until) };
+        let wish = SettingsWish { level: Some(level), ..SettingsWish::default() };
+        self.put_settings(chat, user, wish).await?;
+        Ok(())
+    }
+
+    async fn put_settings(
+        &self,
+        chat: ChatId,
+        user: &UserId,
+        wish: SettingsWish,
+    ) -> Result<ChatSettings> {
         let put = self.store.put_settings(chat, user, wish, MAX_PINNED).await?;
         let (settings, changed) = match put {
             SettingsPut::Put(settings, changed) => (settings, changed),
@@ -48,7 +75,7 @@ impl Service {
         if changed {
             self.tell_own_devices(user, None, settings_event(chat, &settings)).await;
         }
-        Ok(wire::settings(&settings))
+        Ok(settings)
     }
 }
 

@@ -6,10 +6,14 @@
 use std::collections::HashMap;
 
 use super::Service;
+use super::limits::{UNREAD_PLACES, UNREAD_USERS};
 use super::receipts::Left;
 use crate::error::Result;
-use crate::model::{ChatId, Member, Run, UserId};
+use crate::model::{ChatId, Member, Run, Seq, UserId};
 use crate::store::{COUNT_CAP, Head, UnreadQuery};
+
+/// Unread messages of each chat of users.
+pub(super) type Unread = HashMap<UserId, HashMap<ChatId, u32>>;
 
 impl Service {
     /// How many each of these queries counts, in their order; those without runs ask nobody.
@@ -50,14 +54,7 @@ impl Service {
         places: &[Member],
         heads: &HashMap<ChatId, Head>,
     ) -> Result<HashMap<ChatId, u32>> {
-        let mut queries = Vec::new();
-        for place in places {
-            let head = heads.get(&place.chat).map_or(0, |head| head.seq);
-            let runs = place.read.missing(place.visible_from, head);
-            if !runs.is_empty() {
-                queries.push(UnreadQuery { user: place.user.clone(), chat: place.chat, runs });
-            }
-        }
+        let queries = unread_in(places, |chat| heads.get(&chat).map(|head| head.seq));
         let counts = self.store.count_unread(&queries).await?;
         Ok(queries.iter().map(|query| query.chat).zip(counts).collect())
     }
@@ -74,13 +71,49 @@ impl Service {
 
     /// What is unread in all chats of a user; stops at 1000.
     pub async fn total_unread(&self, user: &UserId) -> Result<u32> {
-        let chats = self.store.chats_of(user).await?;
-        let heads = self.store.heads(&chats).await?;
-        let heads = heads.into_iter().map(|head| (head.chat, head)).collect();
-        let places = self.memberships_in(user, &chats).await?;
-        let counts = self.count_all(&places, &heads).await?;
-        Ok(total(counts.values()))
+        let unread = self.unread_of(std::slice::from_ref(user)).await?;
+        Ok(total(unread.values().flat_map(HashMap::values)))
     }
+
+    /// What is unread in each chat of each of these users; chats and users in which nothing is may
+    /// be left out.
+    pub(super) async fn unread_of(&self, users: &[UserId]) -> Result<Unread> {
+        let mut unread = Unread::new();
+        // A user may have 2,000 chats.
+        for users in users.chunks(UNREAD_USERS) {
+            let chats = self.store.chats_of(users).await?;
+            for places in chats.chunks(UNREAD_PLACES) {
+                self.count_places(places, &mut unread).await?;
+            }
+        }
+        Ok(unread)
+    }
+
+    async fn count_places(&self, of: &[(ChatId, UserId)], unread: &mut Unread) -> Result<()> {
+        let chats: Vec<ChatId> = of.iter().map(|(chat, _)| *chat).collect();
+        // Heads first: what is read meanwhile is not counted, and what comes meanwhile tells of
+        // itself.
+        let heads = self.store.heads(&chats).await?;
+        let heads: HashMap<ChatId, Seq> =
+            heads.into_iter().map(|head| (head.chat, head.seq)).collect();
+        let places = self.store.places(of).await?;
+        let queries = unread_in(&places, |chat| heads.get(&chat).copied());
+        let counts = self.store.count_unread(&queries).await?;
+        for (UnreadQuery { user, chat, .. }, count) in queries.into_iter().zip(counts) {
+            unread.entry(user).or_default().insert(chat, count);
+        }
+        Ok(())
+    }
+}
+
+/// What is to be counted of these places, up to these heads.
+fn unread_in(places: &[Member], head: impl Fn(ChatId) -> Option<Seq>) -> Vec<UnreadQuery> {
+    let query = |place: &Member| {
+        let runs = place.read.missing(place.visible_from, head(place.chat).unwrap_or(0));
+        let (user, chat) = (place.user.clone(), place.chat);
+        (!runs.is_empty()).then_some(UnreadQuery { user, chat, runs })
+    };
+    places.iter().filter_map(query).collect()
 }
 
 /// The sum, as far as it is told.

@@ -17,7 +17,7 @@ use crate::proto::user_service_client::UserServiceClient;
 use crate::proto::{ConnectRequest, ConnectResponse, Hello};
 
 /// What a call or the opening of a stream may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Commands that may wait for the connection; more are held back until there is room.
 const COMMANDS: usize = 1024;
 /// Frames that are merged in one transaction at most.
@@ -47,21 +47,26 @@ pub(super) struct Calls {
     sign_in: SignIn,
 }
 
+/// Checks the address; nothing is opened.
+pub(super) fn endpoint(server: &str) -> Result<Endpoint, String> {
+    let endpoint = Endpoint::from_shared(server.to_owned())
+        .map_err(|_| "not an address; write http://HOST:PORT or https://HOST".to_owned())?;
+    if endpoint.uri().scheme().is_none() || endpoint.uri().authority().is_none() {
+        return Err("not an address; write http://HOST:PORT or https://HOST".to_owned());
+    }
+    let mut endpoint = endpoint.connect_timeout(Duration::from_secs(10));
+    if endpoint.uri().scheme_str() == Some("https") {
+        endpoint = endpoint
+            .tls_config(ClientTlsConfig::new().with_native_roots())
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(endpoint)
+}
+
 impl Link {
     /// Checks the address; nothing is opened.
     pub(super) fn new(server: &str, sign_in: SignIn) -> Result<Self, String> {
-        let endpoint = Endpoint::from_shared(server.to_owned())
-            .map_err(|_| "not an address; write http://HOST:PORT or https://HOST".to_owned())?;
-        if endpoint.uri().scheme().is_none() || endpoint.uri().authority().is_none() {
-            return Err("not an address; write http://HOST:PORT or https://HOST".to_owned());
-        }
-        let mut endpoint = endpoint.connect_timeout(Duration::from_secs(10));
-        if endpoint.uri().scheme_str() == Some("https") {
-            endpoint = endpoint
-                .tls_config(ClientTlsConfig::new().with_native_roots())
-                .map_err(|error| error.to_string())?;
-        }
-        Ok(Self { endpoint, sign_in })
+        Ok(Self { endpoint: endpoint(server)?, sign_in })
     }
 
     /// Opens a stream.

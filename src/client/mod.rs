@@ -19,6 +19,7 @@ mod apply;
 mod backoff;
 mod disk;
 mod engine;
+pub mod explain;
 mod link;
 mod merge;
 mod news;

@@ -8,8 +8,10 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::Secret;
+use super::explain::ExplainArgs;
 use super::limits::LimitArgs;
 use super::load::LoadArgs;
+use super::push::PushArgs;
 use super::webhook::WebhookArgs;
 
 /// A messaging service that a product embeds: chats, ticks, unread counts and presence over
@@ -35,6 +37,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Talks: a line client.
     Chat(ChatArgs),
+    /// Tells why a message rang, or did not: its way to each recipient.
+    Explain(Box<ExplainArgs>),
     /// Puts load on a server and measures what it does.
     Load(Box<LoadArgs>),
 }
@@ -170,6 +174,10 @@ pub struct ServeArgs {
     /// Who is told what happened.
     #[command(flatten)]
     pub webhooks: WebhookArgs,
+
+    /// How pushes go out.
+    #[command(flatten)]
+    pub pushes: PushArgs,
 }
 
 /// Whose tokens are taken: at least one kind of key, but for development.
@@ -247,6 +255,10 @@ pub struct TimeArgs {
     /// How long after they were sent messages may be edited, 1s to 366d.
     #[arg(long, env = "ADDA_EDIT_WINDOW", value_name = "TIME", default_value = "15m", value_parser = time)]
     pub edit_window: Duration,
+
+    /// How many days notifications in the app are kept, 1 to 3650.
+    #[arg(long, env = "ADDA_NOTIFICATIONS_DAYS", value_name = "DAYS", default_value_t = 90)]
+    pub notifications_days: u32,
 
     /// How long a server that was told to stop may take to be gone.
     #[arg(long, env = "ADDA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]

@@ -81,6 +81,7 @@ impl Config {
             rates: Rates::of(args),
             proxies: args.limits.trusted_proxy.clone(),
             webhooks: args.webhooks.check()?,
+            push: args.pushes.check()?,
             search: args.search == Switch::On,
             connections: connections(args)?,
             warnings,
@@ -287,6 +288,10 @@ fn times(args: &TimeArgs) -> Checked<Times> {
     if !(Duration::from_secs(1)..=LONGEST_EDIT_WINDOW).contains(&args.edit_window) {
         return Err(Refused::new("--edit-window", "ADDA_EDIT_WINDOW", "1s to 366d"));
     }
+    if !(1..=3650).contains(&args.notifications_days) {
+        let (flag, env) = ("--notifications-days", "ADDA_NOTIFICATIONS_DAYS");
+        return Err(Refused::new(flag, env, "1 to 3650"));
+    }
     Ok(Times {
         heartbeat: args.heartbeat,
         heartbeat_timeout: args.heartbeat_timeout,
@@ -296,6 +301,7 @@ fn times(args: &TimeArgs) -> Checked<Times> {
         presence_grace: args.presence_grace,
         resume_window: args.resume_window,
         edit_window: args.edit_window,
+        notifications: Duration::from_secs(u64::from(args.notifications_days) * 24 * 3600),
         drain_timeout: args.drain_timeout,
     })
 }

@@ -73,6 +73,8 @@ pub enum Scenario {
     Storm(StormArgs),
     /// Pairs, while some other readers stop reading.
     Slow(SlowArgs),
+    /// Messages to users who are away, and a push service that takes what is pushed of them.
+    Push(PushArgs),
     /// Calls of every sort, one after another: what each costs.
     Calls(CallsArgs),
     /// Writes messages into a store, past any server: for history.
@@ -207,6 +209,28 @@ pub struct SlowArgs {
     /// Bytes of a message to a stopped reader.
     #[arg(long, value_name = "BYTES", default_value = "1000")]
     pub stopped_text: usize,
+}
+
+/// Pushes, to a push service that the generator is itself: start the server with --fcm-url
+/// http://ADDR:PORT, and an account whose token_uri is http://ADDR:PORT/token.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct PushArgs {
+    /// Users who are away, each with a phone, and a direct chat with a sender. What reaches one
+    /// chat within 5 s is one push, so a rate wants five times as many users.
+    #[arg(long, value_name = "COUNT", default_value = "20000")]
+    pub users: usize,
+
+    /// What is offered; a sender has 1,000 of the chats.
+    #[command(flatten)]
+    pub offer: Offer,
+
+    /// Where pushes are taken, by HTTP/2 without TLS.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9099")]
+    pub fcm_listen: std::net::SocketAddr,
+
+    /// How long it takes to answer.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    pub fcm_latency: Duration,
 }
 
 /// Calls of every sort.

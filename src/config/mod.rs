@@ -11,11 +11,13 @@ use std::time::Duration;
 
 pub mod args;
 mod check;
+pub mod explain;
 mod keys;
 pub mod limits;
 pub mod load;
 mod operator;
 pub(crate) mod page;
+pub mod push;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -76,6 +78,8 @@ pub struct Config {
     pub proxies: Vec<ipnet::IpNet>,
     /// Where to tell what happened.
     pub webhooks: Option<crate::webhook::Options>,
+    /// How pushes go out.
+    pub push: crate::push::Options,
     /// How many connections there may be.
     pub connections: Connections,
     /// What is right but worth a word in the log.
@@ -145,6 +149,8 @@ pub struct Times {
     pub resume_window: Duration,
     /// How long after they were sent messages may be edited.
     pub edit_window: Duration,
+    /// How long notifications in the app are kept.
+    pub notifications: Duration,
     /// How long a node that leaves waits for those it serves.
     pub drain_timeout: Duration,
 }

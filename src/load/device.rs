@@ -86,9 +86,14 @@ impl Door {
             .connect_with_connector(connector)
             .await
             .map_err(|error| LoadError::Connect(server.to_string(), error.into()))?;
+        Ok(self.caller_on(channel, user))
+    }
+
+    /// The calls of this user on a connection that is there.
+    pub(super) fn caller_on(&self, channel: Channel, user: &str) -> Caller {
         let (token, _) = self.signer.sign(&UserId::new(user), Some(user), DAY, &SystemClock);
         let bearer = format!("Bearer {token}").parse().expect("a token is ASCII");
-        Ok(Caller { client: ChatServiceClient::new(channel.clone()), channel, bearer })
+        Caller { client: ChatServiceClient::new(channel.clone()), channel, bearer }
     }
 
     /// A new connection, and on it the stream of this user's only device.

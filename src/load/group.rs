@@ -34,7 +34,7 @@ pub(super) async fn run(mut run: Run, plan: &GroupArgs) -> Result<Report, LoadEr
         let sender = Sender {
             nth,
             of: plan.senders,
-            chat: chat.clone(),
+            chats: vec![chat.clone()],
             device,
             offer: plan.offer,
             counting: Arc::clone(&run.counting),

@@ -19,6 +19,7 @@ mod limits;
 mod measure;
 mod pairs;
 mod process;
+mod push;
 mod report;
 mod slow;
 mod stats;
@@ -68,6 +69,7 @@ pub async fn run(args: &LoadArgs, progress: fn(&str)) -> Result<Report, LoadErro
         Scenario::History(plan) => history::run(run, plan).await,
         Scenario::Storm(plan) => storm::run(run, plan).await,
         Scenario::Slow(plan) => slow::run(run, plan).await,
+        Scenario::Push(plan) => push::run(run, plan).await,
         Scenario::Calls(plan) => calls::run(run, plan).await,
         Scenario::Fill(plan) => fill::run(run, plan).await,
         Scenario::Limits(plan) => limits::run(run, plan).await,

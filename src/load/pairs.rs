@@ -44,7 +44,7 @@ pub(super) async fn start(run: &mut Run, plan: PairsArgs) -> Result<JoinSet<()>,
         let sender = Sender {
             nth,
             of: plan.pairs,
-            chat,
+            chats: vec![chat],
             device: sender,
             offer: Offer { ..plan.offer },
             counting: Arc::clone(&run.counting),

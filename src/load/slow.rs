@@ -84,7 +84,7 @@ fn sender_of(run: &Run, plan: SlowArgs, nth: usize, chat: String, device: Device
     Sender {
         nth,
         of: plan.stopped,
-        chat,
+        chats: vec![chat],
         device,
         offer: Offer { rate, in_flight: 0, text: plan.stopped_text },
         counting: Arc::clone(&run.counting),

@@ -28,7 +28,8 @@ pub(super) struct Sender {
     pub(super) nth: usize,
     /// How many senders share the rate.
     pub(super) of: usize,
-    pub(super) chat: String,
+    /// They take turns.
+    pub(super) chats: Vec<String>,
     pub(super) device: Device,
     pub(super) offer: Offer,
     pub(super) counting: Arc<Counting>,
@@ -63,18 +64,20 @@ impl Sender {
             unread: VecDeque::new(),
         };
         let text = "x".repeat(self.offer.text);
+        let mut chats = self.chats.iter().cycle();
+        let mut next = || chats.next().map_or("", String::as_str);
         let sends = async {
             match self.offer.rate {
                 None => loop {
                     let Ok(permit) = free.acquire().await else { return };
                     permit.forget();
-                    give(&up, &self.counting, &self.chat, &text, self.counting.now()).await;
+                    give(&up, &self.counting, next(), &text, self.counting.now()).await;
                 },
                 Some(rate) => {
                     let mut due = Due::new(rate, self.nth, self.of);
                     loop {
                         let at = due.next().await;
-                        give(&up, &self.counting, &self.chat, &text, self.counting.at(at)).await;
+                        give(&up, &self.counting, next(), &text, self.counting.at(at)).await;
                     }
                 }
             }

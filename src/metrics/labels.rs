@@ -47,6 +47,9 @@ macro_rules! labels {
         impl $name {
             const NAMES: &'static [&'static str] = &[$($text),*];
 
+            /// All there are, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$value),*];
+
             /// As it is told.
             pub fn name(self) -> &'static str {
                 Self::NAMES[self as usize]
@@ -140,6 +143,15 @@ labels! {
         SendSystemMessage = "SendSystemMessage",
         RevokeSessions = "RevokeSessions",
         GetStats = "GetStats",
+        RegisterDevice = "RegisterDevice",
+        UnregisterDevice = "UnregisterDevice",
+        ListDevices = "ListDevices",
+        GetPreferences = "GetPreferences",
+        UpdatePreferences = "UpdatePreferences",
+        SetChatNotifications = "SetChatNotifications",
+        ListNotifications = "ListNotifications",
+        MarkNotificationsRead = "MarkNotificationsRead",
+        ExplainDelivery = "ExplainDelivery",
         Unknown = "unknown",
     }
 
@@ -198,6 +210,7 @@ labels! {
         TakeJobs = "take_jobs",
         FinishJobs = "finish_jobs",
         PutOffJob = "put_off_job",
+        PutJobsForward = "put_jobs_forward",
         CountJobs = "count_jobs",
         TakeTurn = "take_turn",
         MoveTurn = "move_turn",
@@ -224,6 +237,15 @@ labels! {
         PutPrivacy = "put_privacy",
         Shared = "shared",
         TouchReceipts = "touch_receipts",
+        Preferences = "preferences",
+        PutPreferences = "put_preferences",
+        PutNotices = "put_notices",
+        CorrectNotices = "correct_notices",
+        Notices = "notices",
+        NoticesById = "notices_by_id",
+        CountUnreadNotices = "count_unread_notices",
+        ReadNotices = "read_notices",
+        ForgetNotices = "forget_notices",
         FindChat = "find_chat",
         Now = "now",
         OpenFile = "open_file",
@@ -236,6 +258,19 @@ labels! {
         SettleFile = "settle_file",
         MakeDue = "make_due",
         ForgetFile = "forget_file",
+        RegisterDevice = "register_device",
+        UnregisterDevice = "unregister_device",
+        ForgetDevices = "forget_devices",
+        DevicesOf = "devices_of",
+        FailDevice = "fail_device",
+        RaiseAcked = "raise_acked",
+        Standings = "standings",
+        ClaimPushes = "claim_pushes",
+        SettlePushes = "settle_pushes",
+        NoteDigest = "note_digest",
+        ClearPushes = "clear_pushes",
+        NoteTrail = "note_trail",
+        Trail = "trail",
     }
 
     /// What the store answered. `refused` is a good answer, too: by the rules, no.
@@ -263,6 +298,9 @@ labels! {
         ReserveChanged = "reserve_changed",
         ReserveForgotten = "reserve_forgotten",
         Revoked = "revoked",
+        PushesDue = "pushes_due",
+        PushPause = "push_pause",
+        DevicesChanged = "devices_changed",
         Unknown = "unknown",
     }
 
@@ -273,6 +311,29 @@ labels! {
         GivenUp = "given_up",
         Dropped = "dropped",
     }
+
+    /// What came of a push.
+    Pushed("outcome") {
+        Taken = "taken",
+        Gone = "token_gone",
+        Refused = "refused",
+        Later = "tried_later",
+        GivenUp = "given_up",
+        Cleared = "cleared",
+    }
+
+    /// What kept a push that was due from going out.
+    Kept("rule") {
+        Off = "off",
+        Muted = "muted",
+        Level = "level",
+        Blocked = "blocked",
+        QuietHours = "quiet_hours",
+        Old = "old",
+    }
+
+    /// When it is looked for who is to be pushed.
+    Look("look") { AtOnce = "at_once", First = "first", Second = "second", Again = "again" }
 
     /// By what a loss on the bus was noticed.
     Gap("cause") {
@@ -304,88 +365,9 @@ impl Method {
     pub fn of_path(path: &str) -> Self {
         let call = path.strip_prefix("/adda.v1.").and_then(|rest| rest.split_once('/'));
         let Some((_, name)) = call else { return Self::Unknown };
-        Self::ALL.into_iter().find(|method| method.name() == name).unwrap_or(Self::Unknown)
+        Self::ALL.iter().copied().find(|method| method.name() == name).unwrap_or(Self::Unknown)
     }
-
-    const ALL: [Method; Self::COUNT] = [
-        Method::Connect,
-        Method::Subscribe,
-        Method::SendMessage,
-        Method::AckDelivered,
-        Method::AckRead,
-        Method::MarkMessageRead,
-        Method::MarkChatRead,
-        Method::SetTyping,
-        Method::JoinChat,
-        Method::LeaveChat,
-        Method::Heartbeat,
-        Method::CreateChat,
-        Method::GetChat,
-        Method::ListChats,
-        Method::ListMessages,
-        Method::EditMessage,
-        Method::DeleteMessage,
-        Method::AddReaction,
-        Method::RemoveReaction,
-        Method::SearchMessages,
-        Method::ListMembers,
-        Method::UpdateChat,
-        Method::AddMembers,
-        Method::RemoveMember,
-        Method::SetMemberRole,
-        Method::LeaveGroup,
-        Method::DeleteChat,
-        Method::SetChatSettings,
-        Method::GetUsers,
-        Method::GetPresence,
-        Method::BlockUser,
-        Method::UnblockUser,
-        Method::ListBlockedUsers,
-        Method::GetPrivacy,
-        Method::UpdatePrivacy,
-        Method::UploadAttachment,
-        Method::CreateUpload,
-        Method::GetAttachment,
-        Method::UpsertUsers,
-        Method::DeleteUser,
-        Method::ExportUser,
-        Method::SendSystemMessage,
-        Method::RevokeSessions,
-        Method::GetStats,
-        Method::Unknown,
-    ];
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::ErrorReason;
-
-    #[test]
-    fn every_call_of_the_contract_has_a_place() {
-        let mut found = 0;
-        for proto in [
-            include_str!("../../proto/adda/v1/admin_service.proto"),
-            include_str!("../../proto/adda/v1/attachment_service.proto"),
-            include_str!("../../proto/adda/v1/chat_service.proto"),
-            include_str!("../../proto/adda/v1/user_service.proto"),
-        ] {
-            let service = proto.split_once("\nservice ").unwrap().1.split_once(' ').unwrap().0;
-            let calls = proto.lines().filter_map(|line| line.trim().strip_prefix("rpc "));
-            for call in calls.filter_map(|call| call.split('(').next()) {
-                let method = Method::of_path(&format!("/adda.v1.{service}/{call}"));
-                assert_eq!(method.name(), call);
-                found += 1;
-            }
-        }
-        assert_eq!(found, Method::COUNT - 1);
-        assert_eq!(Method::of_path("/adda.v1.ChatService/alice"), Method::Unknown);
-    }
-
-    #[test]
-    fn a_pair_has_a_place_of_its_own() {
-        let pair = (Command::ReadAck, Outcome::failed(ErrorReason::ChatNotFound));
-        let names = <(Command, Outcome)>::values(pair.index());
-        assert_eq!(names, ["read_ack", "CHAT_NOT_FOUND"]);
-    }
-}
+mod tests;

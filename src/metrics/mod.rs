@@ -22,8 +22,8 @@ mod reasons;
 
 pub use instruments::{By, Counter, Entered, Gauge, Histogram, Instrument, Meter};
 pub use labels::{
-    Answer, Backend, Build, Command, Direction, Dropped, Envelope, Gap, Hook, Labels, Method,
-    Operation, Part, Queue, Stream, Via, Went,
+    Answer, Backend, Build, Command, Direction, Dropped, Envelope, Gap, Hook, Kept, Labels, Look,
+    Method, Operation, Part, Pushed, Queue, Stream, Via, Went,
 };
 pub use reasons::{Ending, Outcome};
 
@@ -173,6 +173,23 @@ declare! {
 
     /// Attempts to tell something by a webhook, and what could not be noted for one.
     webhooks: By<Hook, Counter> = By::new(Counter::default), "adda_webhooks_total";
+
+    // ---- pushes ----
+
+    /// Pushes, by what came of them.
+    pushes: By<Pushed, Counter> = By::new(Counter::default), "adda_pushes_total";
+    /// Pushes that were due and did not go out, by which rule.
+    pushes_kept: By<Kept, Counter> = By::new(Counter::default), "adda_pushes_kept_total";
+    /// Pushes that were found due, by which look.
+    pushes_due: By<Look, Counter> = By::new(Counter::default), "adda_pushes_due_total";
+    /// How long a push took, from when it was handed over until the push service answered.
+    push_seconds: Histogram = Histogram::times(), "adda_push_seconds";
+    /// From the making of a message until it was first pushed.
+    push_age_seconds: Histogram = Histogram::long_times(), "adda_push_age_seconds";
+    /// Rules that held a push back and were not noted, as too many were to be.
+    push_rules_not_noted: Counter = Counter::default(), "adda_push_rules_not_noted_total";
+    /// Messages that were not looked at at once, as too many waited; a later look found them.
+    pushes_passed_over: Counter = Counter::default(), "adda_pushes_passed_over_total";
 
     // ---- the node ----
 

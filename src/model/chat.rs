@@ -1,6 +1,6 @@
 //! Chats and their members.
 
-use super::{ChatId, Seq, SeqSet, UserId};
+use super::{ChatId, Level, Seq, SeqSet, UserId};
 use crate::clock::Timestamp;
 
 /// What sort of chat it is.
@@ -55,10 +55,25 @@ pub struct ChatSettings {
     pub archived: bool,
     /// No push until then.
     pub muted_until: Option<Timestamp>,
+    /// Of which messages the member is told.
+    pub level: Level,
+    /// Until when; `None`: for good.
+    pub level_until: Option<Timestamp>,
     /// 0 before the first change, one more at each.
     pub revision: u32,
     /// When they last changed, by the store's clock.
     pub changed_at: Option<Timestamp>,
+}
+
+impl ChatSettings {
+    /// Of which messages the member is told at this time.
+    pub fn level_at(&self, now: Timestamp) -> Level {
+        if self.level_until.is_some_and(|until| until <= now) {
+            Level::default()
+        } else {
+            self.level
+        }
+    }
 }
 
 /// One user's place in one chat.

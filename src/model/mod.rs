@@ -4,18 +4,22 @@
 
 mod attachment;
 mod chat;
+mod device;
 mod ids;
 mod message;
+mod notice;
 mod people;
 mod seqs;
 
 pub use attachment::{Attachment, Family};
 pub use chat::{Chat, ChatKind, ChatSettings, Member, Role};
+pub use device::Platform;
 pub use ids::{AttachmentId, ChatId, DeviceId, MessageId, NodeId, SessionId, UserId};
 pub use message::{
     MAX_REACTION_KINDS, MAX_REACTION_NAMES, MAX_REACTIONS, Message, MessageKind, MessageState,
     NoteKind, Reaction, SystemNote,
 };
+pub use notice::{Level, Notice, NoticeKind, Preferences, Preview, QuietHours};
 pub use people::{Privacy, Reserve, User};
 pub use seqs::{MAX_RUNS, Run, SeqSet};
 

@@ -17,7 +17,7 @@ pub(super) fn acknowledgement(
     seqs: Vec<proto::SeqRange>,
     read: bool,
 ) -> Acknowledgement {
-    Acknowledgement { chat_id, seqs, read, session: None, urgent: true }
+    Acknowledgement { chat_id, seqs, read, session: None, device: None, urgent: true }
 }
 
 pub(super) fn anchor(
@@ -32,7 +32,7 @@ pub(super) fn anchor(
     })
 }
 
-fn time(field: &'static str, at: &prost_types::Timestamp) -> Result<Timestamp> {
+pub(super) fn time(field: &'static str, at: &prost_types::Timestamp) -> Result<Timestamp> {
     wire::from_timestamp(at).ok_or_else(|| Error::field(field, "not a valid time"))
 }
 

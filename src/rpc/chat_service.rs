@@ -12,6 +12,7 @@ use crate::chat::calls::session_id;
 use crate::chat::create::ChatDraft;
 use crate::chat::history::Page;
 use crate::chat::hub::SessionCommand;
+use crate::chat::receipts::Acknowledgement;
 use crate::error::Error;
 use crate::model::{ChatKind, DeviceId};
 use crate::proto;
@@ -65,11 +66,14 @@ impl ChatService for Door {
     ) -> Answer<proto::AckDeliveredResponse> {
         call!(self, request, |caller, body| {
             let ack = body.ack.ok_or_else(|| missing("ack"))?;
-            if !body.device_id.is_empty() && DeviceId::parse(&body.device_id).is_none() {
+            let device = DeviceId::parse(&body.device_id);
+            if !body.device_id.is_empty() && device.is_none() {
                 let what = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -";
                 return Err(Error::field("device_id", what));
             }
             let ack = acknowledgement(ack.chat_id, ack.seqs, false);
+            // Whoever has a stream in the foreground acknowledges there.
+            let ack = Acknowledgement { device: device.map(|device| (device, false)), ..ack };
             let acked = self.service.acknowledge(&caller.user, ack).await;
             acked.map_err(|error| within("ack", error))?;
             proto::AckDeliveredResponse {}

@@ -37,7 +37,7 @@ impl Door {
         let caller = self.signed_in(request).and_then(|caller| acting(caller, request));
         let caller = caller.and_then(|caller| {
             // What services do for a user is not what the user does.
-            if caller.scopes.iter().all(|scope| scope != SERVICE_SCOPE) {
+            if !is_service(&caller) {
                 self.service.rates.call(&caller.user)?;
             }
             Ok(caller)
@@ -87,8 +87,13 @@ fn acting<T>(caller: Caller, request: &Request<T>) -> Result<Caller> {
     Ok(Caller { user, name: None, picture: None, ..caller })
 }
 
+/// Whether the token is one of the product's own services.
+pub(super) fn is_service(caller: &Caller) -> bool {
+    caller.scopes.iter().any(|scope| scope == SERVICE_SCOPE)
+}
+
 fn check_scope(caller: &Caller) -> Result<()> {
-    if caller.scopes.iter().any(|scope| scope == SERVICE_SCOPE) {
+    if is_service(caller) {
         return Ok(());
     }
     Err(Error::new(Reason::ScopeMissing, "the token must have the scope `adda.service`"))

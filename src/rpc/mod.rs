@@ -9,6 +9,7 @@ mod chat_service;
 pub mod codec;
 mod door;
 pub mod edge;
+mod notification_service;
 mod user_service;
 
 pub use codec::Codec;

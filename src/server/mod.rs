@@ -41,6 +41,9 @@ use crate::rpc::generated::attachment_service_server::{
     AttachmentService, AttachmentServiceServer,
 };
 use crate::rpc::generated::chat_service_server::{ChatService, ChatServiceServer};
+use crate::rpc::generated::notification_service_server::{
+    NotificationService, NotificationServiceServer,
+};
 use crate::rpc::generated::user_service_server::{UserService, UserServiceServer};
 use crate::vital::Vital;
 
@@ -111,13 +114,16 @@ pub fn routes<C: ChatService>(chat: Arc<C>) -> Routes {
 /// All services.
 pub fn all_routes<D>(door: &Arc<D>) -> Routes
 where
-    D: ChatService + UserService + AttachmentService + AdminService,
+    D: ChatService + UserService + AttachmentService + NotificationService + AdminService,
 {
     let own = || Arc::clone(door);
     routes(own())
         .add_service(UserServiceServer::from_arc(own()).max_decoding_message_size(MAX_REQUEST))
         .add_service(
             AttachmentServiceServer::from_arc(own()).max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            NotificationServiceServer::from_arc(own()).max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(AdminServiceServer::from_arc(own()).max_decoding_message_size(MAX_REQUEST))
 }

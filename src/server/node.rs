@@ -16,6 +16,7 @@ use crate::chat::{Service, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, Refused};
 use crate::files::{self, Depot};
+use crate::push::Push;
 use crate::rpc::Door;
 use crate::session::{Sessions, Times};
 use crate::store::{self, Measured, Store};
@@ -51,6 +52,9 @@ pub enum StartError {
     /// Nothing can be sent by HTTP.
     #[error("webhooks cannot be sent: {0}")]
     Webhooks(reqwest::Error),
+    /// Likewise.
+    #[error("pushes cannot be sent: {0}")]
+    Pushes(reqwest::Error),
     /// The store was opened, and then did not answer.
     #[error("the store does not answer: {0}")]
     Away(#[from] store::StoreError),
@@ -90,12 +94,14 @@ impl Node {
                 streams: config.rates.map(|rates| rates.streams),
             },
             edit_window: config.times.edit_window,
+            notices_kept: config.times.notifications,
             search: config.search,
             resume_window: config.times.resume_window,
             presence_lease: config.times.presence_lease,
             presence_grace: config.times.presence_grace,
             attachments: config.attachments.as_deref().map(Depot::open).transpose()?,
             max_attachment_bytes: config.max_attachment_bytes,
+            push: Push::new(config.push.clone(), Arc::clone(&clock)).map_err(StartError::Pushes)?,
         };
         let webhooks = match &config.webhooks {
             None => Webhooks::off(),

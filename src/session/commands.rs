@@ -156,6 +156,7 @@ impl Session {
             seqs,
             read,
             session: Some(self.listener.who.session),
+            device: Some((self.listener.who.device.clone(), !self.listener.in_background())),
             urgent: !ack_id.is_empty(),
         };
         self.spawn(ack_id, kind, async move {

@@ -304,6 +304,7 @@ impl Sessions {
                 max_attachments: cap(MAX_ATTACHMENTS),
                 edit_window: Some(wire::duration(self.service.settings.edit_window)),
             }),
+            unread_notifications: opening.unread_notices,
         };
         // The first frame of an empty outbox has room.
         let _first = outbox.push(EncodedFrame::of(Frame::Ready(ready)), Weight::Last);

@@ -192,6 +192,7 @@ impl Session {
                 end = End::Panicked;
             }
         }
+        self.service.keep_written(&self.listener);
         self.service.hub.leave(&self.listener, self.joined.iter().copied());
         self.service.session_stops_typing(self.listener.who.session);
         let departs = {

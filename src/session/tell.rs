@@ -151,6 +151,7 @@ impl Session {
         }
         self.push(frame.clone(), Weight::Must)?;
         self.position.reach(*chat, *seq, *id);
+        self.service.note_written(&self.listener, *chat, *seq, self.said);
         self.checkpoint_soon();
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Cli, Command, Config};
 use crate::error::Error;
 use crate::model::{DeviceId, SessionId, UserId};
+use crate::push::Push;
 use crate::trace::{Trace, TraceId};
 use crate::vital::Vital;
 use crate::webhook::Webhooks;
@@ -50,12 +51,14 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
         max_group_members: 10,
         rates: UserLimits::default(),
         edit_window: LONG,
+        notices_kept: LONG,
         search: true,
         resume_window: LONG,
         presence_lease: LONG,
         presence_grace: LONG,
         attachments: None,
         max_attachment_bytes: 0,
+        push: Push::off(),
     };
     let service =
         Service::start(store, bus, Arc::clone(&clock), (settings, Webhooks::off()), &vital)
@@ -92,6 +95,7 @@ async fn session(dir: &std::path::Path, chat: ChatId) -> (Session, Frames) {
             caught_up: position,
             lacks: Lacks::default(),
             direct: Vec::new(),
+            unread_notices: 0,
         },
         commands: Commands::Subscribe,
         trace: Trace::unrecorded(TraceId::new(&*clock)),

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{NewMessage, Result};
 use crate::clock::Timestamp;
-use crate::model::{Chat, ChatId, ChatSettings, Member, Message, Role, UserId};
+use crate::model::{Chat, ChatId, ChatSettings, Level, Member, Message, Role, UserId};
 
 /// Groups that change: members, roles, titles; and what members set for themselves. As in
 /// [`Store`](super::Store): answers are durable, lists of ids may hold repeats.
@@ -141,6 +141,8 @@ pub struct SettingsWish {
     pub archived: Option<bool>,
     /// Until when; `Some(None)`: not muted.
     pub muted_until: Option<Option<Timestamp>>,
+    /// Of which messages the member is told, and until when; `None` there: for good.
+    pub level: Option<(Level, Option<Timestamp>)>,
 }
 
 impl SettingsWish {
@@ -157,6 +159,7 @@ impl SettingsWish {
         }
         new.archived = self.archived.unwrap_or(to.archived);
         new.muted_until = self.muted_until.unwrap_or(to.muted_until);
+        (new.level, new.level_until) = self.level.unwrap_or((to.level, to.level_until));
         (new != *to).then(|| ChatSettings {
             revision: to.revision + 1,
             changed_at: Some(now),

@@ -46,6 +46,9 @@ pub trait Jobs: Send + Sync {
     /// less than [`JOBS_REMEMBERED`] ago, stays as it is.
     async fn put_jobs(&self, queue: &str, jobs: Vec<NewJob>) -> Result<()>;
 
+    /// Notes one job as [`Self::put_jobs`] does, but it is due after this long.
+    async fn put_job_later(&self, queue: &str, job: NewJob, after: Duration) -> Result<()>;
+
     /// Takes work of a queue that is due, the longest due first, at most `limit`. Until `lease` is
     /// over nobody else gets it; then, unless it was finished or put off, whoever asks.
     async fn take_jobs(&self, queue: &str, lease: Duration, limit: u32) -> Result<Vec<Job>>;
@@ -56,6 +59,10 @@ pub trait Jobs: Send + Sync {
 
     /// The work was tried in vain: it is due again after this long. One that is finished stays so.
     async fn put_off_job(&self, queue: &str, id: &str, after: Duration) -> Result<()>;
+
+    /// Work of a queue whose id begins so is due at once, if it is not finished. What somebody has
+    /// taken may be given to another as well.
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()>;
 
     /// How much work of a queue is not finished, due or not; stops at [`JOBS_COUNTED`].
     async fn count_jobs(&self, queue: &str) -> Result<u32>;

@@ -16,9 +16,11 @@ use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, U
 use crate::trace;
 
 mod content;
+mod devices;
 mod files;
 mod groups;
 mod jobs;
+mod notices;
 mod owned;
 mod people;
 mod services;
@@ -168,8 +170,8 @@ impl Store for Measured {
         timed(Operation::Memberships, self.0.memberships(user)).await
     }
 
-    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
-        timed(Operation::ChatsOf, self.0.chats_of(user)).await
+    async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>> {
+        timed(Operation::ChatsOf, self.0.chats_of(users)).await
     }
 
     async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {

@@ -14,12 +14,14 @@ use crate::model::{Chat, ChatId, Member, Message, MessageId, Run, Seq, SeqSet, U
 use crate::vital::Vital;
 
 mod content;
+mod devices;
 mod files;
 mod groups;
 mod jobs;
 pub mod limit;
 mod measured;
 pub mod mongo;
+mod notices;
 mod owned;
 mod people;
 mod services;
@@ -27,10 +29,12 @@ pub mod sqlite;
 mod values;
 
 pub use content::Content;
+pub use devices::{Claimed, Device, Devices, NewDevice, Spot, Standing, TRAIL_KEPT, Trace};
 pub use files::Files;
 pub use groups::{GroupChange, GroupChanged, Groups, MemberPlace, SettingsPut, SettingsWish};
 pub use jobs::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob};
 pub use measured::Measured;
+pub use notices::{NoticeChoice, NoticeQuery, Notices, NoticesKept};
 pub use owned::Owned;
 pub use people::{Block, People, Shared, UNBLOCKED_KEPT};
 pub use services::{Counts, REVOCATIONS_KEPT, Revocation, Services};
@@ -45,7 +49,18 @@ pub const COUNT_CAP: u32 = 1000;
 /// out of the answer, and what is there is in it once, unless it says "in the order asked".
 #[async_trait]
 pub trait Store:
-    Content + Files + Groups + Jobs + Owned + People + Services + Send + Sync + 'static
+    Content
+    + Devices
+    + Files
+    + Groups
+    + Jobs
+    + Notices
+    + Owned
+    + People
+    + Services
+    + Send
+    + Sync
+    + 'static
 {
     /// Whether the store can be reached and takes writes.
     async fn ping(&self) -> Result<()>;
@@ -152,9 +167,9 @@ pub trait Store:
     /// out.
     async fn memberships(&self, user: &UserId) -> Result<Vec<Member>>;
 
-    /// The chats a user is in, in no order, at the least cost. One that is being made, or is not
-    /// there any more, may be among them.
-    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>>;
+    /// The chats each of these users is in, in no order, at the least cost. One that is being made,
+    /// or is not there any more, may be among them.
+    async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>>;
 
     /// The places of these users in these chats, in no order; those left are left out. A chat
     /// that is not there may have one.

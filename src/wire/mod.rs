@@ -164,6 +164,8 @@ pub fn settings(of: &ChatSettings) -> proto::ChatSettings {
         archived: of.archived,
         muted_until: of.muted_until.map(timestamp),
         revision: of.revision,
+        notification_level: of.level.number(),
+        notification_level_until: of.level_until.map(timestamp),
     }
 }
 

@@ -51,6 +51,8 @@ fn wrong_values_are_refused_by_name() {
         (&["--drain-timeout", "1d"], "--drain-timeout"),
         (&["--edit-window", "0s"], "--edit-window"),
         (&["--edit-window", "2y"], "--edit-window"),
+        (&["--notifications-days", "0"], "--notifications-days"),
+        (&["--notifications-days", "3651"], "--notifications-days"),
         (&["--search", "maybe"], "--search"),
         (&["--max-group-members", "100000"], "--max-group-members"),
         (&["--max-connections", "0"], "--max-connections"),
@@ -74,6 +76,8 @@ fn wrong_values_are_refused_by_name() {
     refused(&["serve", "--dev"], &[("REDIS_URL", "localhost")], "REDIS_URL");
     refused(&["serve"], &[("ADDA_DEV", "maybe")], "--dev");
     refused(&["token"], &[], "--user");
+    refused(&["explain", "c", "m"], &[], "--as");
+    refused(&["explain", "c", "m", "--as", "a b"], &[], "--as");
     refused(&["token", "--user", "a b"], &[], "--user");
     refused(&["token", "--user", "a", "--ttl", "0s"], &[], "--ttl");
     refused(&["dance"], &[], "dance");

@@ -10,7 +10,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 /// Which rooms a room may know. Arrows point one way: rpc, session, chat, then store and bus;
 /// `auth` and `server` stand at the door, `client` apart.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("proto", &[]),
@@ -21,6 +21,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("store", &["clock", "metrics", "model", "trace", "vital"]),
     // Beside the rules: they say what happened, it tells others.
     ("webhook", &["clock", "metrics", "model", "store", "vital"]),
+    // The way to devices: what rings, in which words, and the push service.
+    ("push", &["clock", "model"]),
     ("bus", &["clock", "metrics", "model", "vital"]),
     // Bytes, and nothing of whose they are.
     ("files", &[]),
@@ -30,8 +32,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     (
         "chat",
         &[
-            "bus", "clock", "error", "files", "metrics", "model", "proto", "store", "trace",
-            "vital", "webhook", "wire",
+            "bus", "clock", "error", "files", "metrics", "model", "proto", "push", "store",
+            "trace", "vital", "webhook", "wire",
         ],
     ),
     // Its places and its tokens are all it has of the bus and of the door.
@@ -51,13 +53,13 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ),
     ("auth", &["clock", "config", "error", "model", "trace", "wire"]),
     // The client's options are checked as the server's are.
-    ("config", &["client", "model", "webhook"]),
+    ("config", &["client", "model", "push", "webhook"]),
     ("logging", &["config", "metrics"]),
     (
         "server",
         &[
             "auth", "bus", "chat", "clock", "config", "error", "files", "metrics", "model",
-            "proto", "rpc", "session", "store", "trace", "vital", "webhook", "wire",
+            "proto", "push", "rpc", "session", "store", "trace", "vital", "webhook", "wire",
         ],
     ),
     ("client", &["clock", "model", "proto"]),

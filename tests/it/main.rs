@@ -16,6 +16,7 @@ mod load;
 mod logs;
 mod mongo;
 mod operator;
+mod push;
 mod service;
 mod store;
 mod talk;

@@ -57,6 +57,7 @@ impl Service {
         // The rest, a line for each sort of data.
         self.forget_hidden(user).await?;
         self.forget_uploads(user).await?;
+        self.forget_devices(user).await?;
         self.forget_own_reserve(user).await?;
         self.forget_blocks_of_others(user).await?;
         // Streams that closed just now have said when the user was here last.
@@ -161,6 +162,7 @@ impl Service {
 
     async fn forget_own_reserve(self: &Arc<Self>, user: &UserId) -> Result<()> {
         self.store.forget_reserve(user).await?;
+        self.store.forget_notices(user).await?;
         let changed = Changed { user: user.clone(), other: None, again: false };
         self.reserve_changed(changed).await;
         Ok(())

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::chat::Service;
-use crate::chat::limits::{GONE_AT_ONCE, UNTOLD_QUEUE};
+use crate::chat::limits::{GONE_AT_ONCE, MAX_RECEIPT_MEMBERS, UNTOLD_QUEUE};
 use crate::chat::view::removed_event;
 use crate::error::Result;
 use crate::model::{Chat, ChatId, Message, NoteKind, UserId};
@@ -67,9 +67,13 @@ impl Service {
         self.webhooks.note(Kind::ChatUpdated, event);
     }
 
-    async fn tell_gone(&self, chat: ChatId, revision: u32, gone: &[UserId]) {
+    async fn tell_gone(self: &Arc<Self>, chat: ChatId, revision: u32, gone: &[UserId]) {
         for user in gone {
             self.typing_ends(chat, user);
+            self.pushes.read(chat, user, None);
+        }
+        if gone.len() <= MAX_RECEIPT_MEMBERS {
+            self.see_notices_soon(gone.to_vec());
         }
         for some in gone.chunks(GONE_AT_ONCE) {
             self.tell_users(some, removed_event(chat, revision)).await;

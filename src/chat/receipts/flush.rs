@@ -126,6 +126,8 @@ impl Service {
                 refuse(entry.pending.answers, &Error::chat_not_found());
             }
         }
+        let readers = written.iter().filter(|(entry, _)| entry.reads());
+        self.see_notices_soon(readers.map(|(entry, _)| entry.key.1.clone()).collect());
         let left = self.left_of(&written, &heads).await;
         stream::iter(written.into_iter().zip(left))
             .for_each_concurrent(READS, |((entry, (delivered, read)), left)| {

@@ -12,7 +12,7 @@ use super::Service;
 use super::access::chat_id;
 use super::limits::{MAX_RUNS, RECEIPT_QUEUE};
 use crate::error::{Error, Reason, Result};
-use crate::model::{ChatId, Run, Seq, SeqSet, SessionId, UserId};
+use crate::model::{ChatId, DeviceId, Run, Seq, SeqSet, SessionId, UserId};
 use crate::proto;
 
 mod flush;
@@ -33,6 +33,8 @@ pub struct Acknowledgement {
     pub read: bool,
     /// The session it came by, which needs no event of its own.
     pub session: Option<SessionId>,
+    /// Which device has it, and whether in the foreground; `None`: not said.
+    pub device: Option<(DeviceId, bool)>,
     /// Somebody waits for the answer: it is written at once.
     pub urgent: bool,
 }
@@ -108,6 +110,11 @@ impl Service {
         crate::mutants::read(chat, user, if ack.read { &runs } else { &[] });
         let seated = self.seated(user, chat).await?;
         self.check_reached(chat, &ack.seqs).await?;
+        if let (Some((device, foreground)), Some(last)) =
+            (&ack.device, runs.iter().map(|run| run.last).max())
+        {
+            self.pushes.reached(chat, user, (device, *foreground), last);
+        }
         let (answer, written) = oneshot::channel();
         let job = Job {
             user: user.clone(),
@@ -126,6 +133,9 @@ impl Service {
         let left = written.await.unwrap_or_else(|_| {
             Err(Error::new(Reason::ShuttingDown, "this node leaves; another will take it"))
         })?;
+        if ack.read {
+            self.pushes.read(chat, user, ack.device.as_ref().map(|(device, _)| device));
+        }
         // It may have been written together with one that was read.
         Ok(left.filter(|_| ack.read))
     }
@@ -176,6 +186,7 @@ impl Service {
                     seqs: vec![proto::SeqRange { first: run.first, last: run.last }],
                     read: true,
                     session: None,
+                    device: None,
                     urgent: true,
                 };
                 self.acknowledge(user, ack).await?.ok_or_else(Error::chat_not_found)?

@@ -68,6 +68,11 @@ impl Service {
         for block in &lacks.blocks {
             tell(to, Told::Change(wire::event_frame(block_updated(block)))).await?;
         }
+        // Oldest first, as they came.
+        for event in self.notice_events(user, &lacks.notices).await.map_err(Some)?.into_iter().rev()
+        {
+            tell(to, Told::Change(wire::event_frame(event))).await?;
+        }
         for place in &lacks.left {
             let event = removed_event(place.chat, place.left_revision);
             tell(to, Told::Change(wire::event_frame(event))).await?;

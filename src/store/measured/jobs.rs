@@ -15,6 +15,10 @@ impl Jobs for Measured {
         timed(Operation::PutJobs, self.0.put_jobs(queue, jobs)).await
     }
 
+    async fn put_job_later(&self, queue: &str, job: NewJob, after: Duration) -> Result<()> {
+        timed(Operation::PutJobs, self.0.put_job_later(queue, job, after)).await
+    }
+
     async fn take_jobs(&self, queue: &str, lease: Duration, limit: u32) -> Result<Vec<Job>> {
         timed(Operation::TakeJobs, self.0.take_jobs(queue, lease, limit)).await
     }
@@ -25,6 +29,10 @@ impl Jobs for Measured {
 
     async fn put_off_job(&self, queue: &str, id: &str, after: Duration) -> Result<()> {
         timed(Operation::PutOffJob, self.0.put_off_job(queue, id, after)).await
+    }
+
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()> {
+        timed(Operation::PutJobsForward, self.0.put_jobs_forward(queue, prefix)).await
     }
 
     async fn count_jobs(&self, queue: &str) -> Result<u32> {

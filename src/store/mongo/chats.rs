@@ -255,19 +255,24 @@ impl Db {
     }
 
     /// By the index alone.
-    pub(super) async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
-        let filter = doc! { "user_id": user.as_str(), "left_at": null };
+    pub(super) async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = doc! { "user_id": { "$in": user_ids(users) }, "left_at": null };
         let found = self.members.clone_with_type::<Document>();
         let find = found
             .find(filter)
-            .projection(doc! { "_id": 0, "chat_id": 1 })
+            .projection(doc! { "_id": 0, "user_id": 1, "chat_id": 1 })
             .hint(Hint::Keys(by_user()));
-        let chat = |doc: Document| match doc.get("chat_id") {
-            Some(Bson::Binary(id)) => id.to_uuid().ok().map(|id| ChatId(plain(id))),
+        let place = |doc: Document| match (doc.get("chat_id"), doc.get_str("user_id")) {
+            (Some(Bson::Binary(id)), Ok(user)) => {
+                Some((ChatId(plain(id.to_uuid().ok()?)), UserId::new(user)))
+            }
             _ => None,
         };
         let found = all(find).await?.into_iter();
-        found.map(|doc| chat(doc).ok_or_else(|| broken("a chat's id cannot be read"))).collect()
+        found.map(|doc| place(doc).ok_or_else(|| broken("a place cannot be read"))).collect()
     }
 
     pub(super) async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {

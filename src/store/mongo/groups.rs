@@ -324,7 +324,7 @@ fn comes(chat: ChatId, user: &UserId, newest: Seq) -> Document {
         "settings_at": { "$cond": [changed_before, "$$NOW", "$$REMOVE"] },
         "left_revision": 0_i64,
     };
-    let gone = ["left_at", "pinned_at", "muted_until"];
+    let gone = ["left_at", "pinned_at", "muted_until", "level", "level_until"];
     doc! {
         "q": { "chat_id": uuid(chat.0), "user_id": user.as_str(), "left_at": { "$ne": null } },
         "u": [{ "$set": place }, { "$unset": gone.to_vec() }],

@@ -19,23 +19,12 @@ impl Jobs for MongoStore {
         if jobs.is_empty() {
             return Ok(());
         }
-        let put = jobs.iter().map(|job| {
-            let new = doc! {
-                "_id": key(queue, &job.id),
-                "queue": queue,
-                "body": binary(&job.body),
-                "attempts": 0_i64,
-                "noted_at": "$$NOW",
-                "due_at": "$$NOW",
-            };
-            let absent = doc! { "$eq": [{ "$type": "$queue" }, "missing"] };
-            doc! {
-                "q": { "_id": key(queue, &job.id) },
-                "u": [{ "$replaceWith": { "$cond": [absent, literal(new), "$$ROOT"] } }],
-                "upsert": true,
-            }
-        });
+        let put = jobs.iter().map(|job| noted(queue, job, Duration::ZERO));
         self.db()?.update("jobs", &put.collect::<Vec<_>>()).await
+    }
+
+    async fn put_job_later(&self, queue: &str, job: NewJob, after: Duration) -> Result<()> {
+        self.db()?.update("jobs", &[noted(queue, &job, after)]).await
     }
 
     async fn take_jobs(&self, queue: &str, lease: Duration, limit: u32) -> Result<Vec<Job>> {
@@ -63,6 +52,16 @@ impl Jobs for MongoStore {
         } }];
         let job = doc! { "_id": key(queue, id), "due_at": { "$exists": true } };
         let update = self.db()?.jobs.update_one(job, later);
+        round(async { update.await }).await?;
+        Ok(())
+    }
+
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()> {
+        let from = key(queue, prefix);
+        let ids = doc! { "$gte": &from, "$lt": format!("{from}{}", char::MAX) };
+        let now = vec![doc! { "$set": { "due_at": { "$min": ["$due_at", "$$NOW"] } } }];
+        let waiting = doc! { "_id": ids, "due_at": { "$exists": true } };
+        let update = self.db()?.jobs.update_many(waiting, now);
         round(async { update.await }).await?;
         Ok(())
     }
@@ -140,6 +139,24 @@ impl Db {
         let ours: Vec<Document> =
             all(self.jobs.find(ours).sort(doc! { "noted_at": 1, "_id": 1 })).await?;
         ours.iter().map(|doc| job(queue, doc)).collect()
+    }
+}
+
+/// The statement that notes a job, unless it is known.
+fn noted(queue: &str, job: &NewJob, after: Duration) -> Document {
+    let new = doc! {
+        "_id": key(queue, &job.id),
+        "queue": queue,
+        "body": binary(&job.body),
+        "attempts": 0_i64,
+        "noted_at": "$$NOW",
+        "due_at": in_time(after),
+    };
+    let absent = doc! { "$eq": [{ "$type": "$queue" }, "missing"] };
+    doc! {
+        "q": { "_id": key(queue, &job.id) },
+        "u": [{ "$replaceWith": { "$cond": [absent, literal(new), "$$ROOT"] } }],
+        "upsert": true,
     }
 }
 

@@ -20,6 +20,7 @@
 mod changes;
 mod chats;
 mod content;
+mod devices;
 mod docs;
 mod failure;
 mod files;
@@ -30,6 +31,7 @@ mod jobs;
 mod lane;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod owned;
 mod people;
 mod queue;
@@ -196,8 +198,8 @@ impl Store for MongoStore {
         self.reads()?.memberships.rows(std::slice::from_ref(user)).await
     }
 
-    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
-        self.db()?.chats_of(user).await
+    async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>> {
+        self.db()?.chats_of(users).await
     }
 
     async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {

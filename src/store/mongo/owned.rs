@@ -84,7 +84,7 @@ impl Owned for MongoStore {
             "settings_revision": { "$cond": [&changed_before, raised, 0_i64] },
             "settings_at": { "$cond": [changed_before, "$$NOW", "$$REMOVE"] },
         };
-        let gone = ["receipts_at", "pinned_at", "muted_until"];
+        let gone = ["receipts_at", "pinned_at", "muted_until", "level", "level_until"];
         let change = vec![doc! { "$set": place }, doc! { "$unset": gone.to_vec() }];
         let filter = doc! { "chat_id": uuid(chat.0), "user_id": user.as_str() };
         round(db.members.update_one(filter, change)).await?;

@@ -12,11 +12,12 @@ use mongodb::options::{
 use mongodb::{Client, Collection, Database, IndexModel};
 use serde::de::DeserializeOwned;
 
-use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError};
+use super::super::{JOBS_REMEMBERED, REVOCATIONS_KEPT, Result, StoreError, TRAIL_KEPT};
 use super::content::HiddenDoc;
 use super::docs::{ChatDoc, MemberDoc, MessageDoc, UserDoc};
 use super::failure::{ROUND, failure, refused, round, unavailable};
 use super::files::FileDoc;
+use super::notices::NoticeDoc;
 use super::people::ReserveDoc;
 
 /// How long making all indexes may take when the store opens.
@@ -51,6 +52,10 @@ pub(super) struct Db {
     pub(super) files: Collection<FileDoc>,
     /// By user id: what each keeps from others.
     pub(super) reserves: Collection<ReserveDoc>,
+    /// By user id: how each wants to be told.
+    pub(super) preferences: Collection<Document>,
+    /// Notifications in the app, by their derived ids.
+    pub(super) notices: Collection<NoticeDoc>,
     /// One document.
     pub(super) keys: Collection<Document>,
     /// By user id: when the user was signed out.
@@ -59,6 +64,12 @@ pub(super) struct Db {
     pub(super) jobs: Collection<Document>,
     /// By name.
     pub(super) turns: Collection<Document>,
+    /// Unique (`user_id`, `device_id`), and by token.
+    pub(super) devices: Collection<Document>,
+    /// Unique (`chat_id`, `user_id`, `device_id`).
+    pub(super) standings: Collection<Document>,
+    /// What became of pushes.
+    pub(super) trail: Collection<Document>,
 }
 
 impl Db {
@@ -99,10 +110,15 @@ impl Db {
             users: database.collection("users"),
             files: database.collection("files"),
             reserves: database.collection("reserves"),
+            preferences: database.collection("preferences"),
+            notices: database.collection("notices"),
             keys: database.collection("keys"),
             revocations: database.collection("revocations"),
             jobs: database.collection("jobs"),
             turns: database.collection("turns"),
+            devices: database.collection("devices"),
+            standings: database.collection("standings"),
+            trail: database.collection("trail"),
             database,
             client,
         };
@@ -132,7 +148,7 @@ impl Db {
             index(doc! { "user_id": 1, "at": 1 }, IndexOptions::default()),
         ];
         let members = [
-            index(doc! { "chat_id": 1, "user_id": 1 }, unique),
+            index(doc! { "chat_id": 1, "user_id": 1 }, unique.clone()),
             index(doc! { "user_id": 1, "left_at": 1, "chat_id": 1 }, IndexOptions::default()),
             index(by_role(), IndexOptions::default()),
         ];
@@ -153,6 +169,11 @@ impl Db {
         let blocked = index(doc! { "blocked.user": 1 }, IndexOptions::default());
         self.reserves.create_index(blocked).await.map_err(|error| failure(&error))?;
         // mongod itself takes out what is too old.
+        let then = IndexOptions::builder().expire_after(Duration::ZERO).build();
+        let by_user = doc! { "user_id": 1, "read": 1, "updated_at": -1, "_id": -1 };
+        let notices =
+            [index(by_user, IndexOptions::default()), index(doc! { "expires_at": 1 }, then)];
+        self.notices.create_indexes(notices).await.map_err(|error| failure(&error))?;
         let kept = IndexOptions::builder().expire_after(REVOCATIONS_KEPT).build();
         let revocations = self.revocations.create_index(index(doc! { "at": 1 }, kept)).await;
         revocations.map_err(|error| failure(&error))?;
@@ -164,6 +185,31 @@ impl Db {
             index(doc! { "done_at": 1 }, remembered),
         ];
         self.jobs.create_indexes(jobs).await.map_err(|error| failure(&error))?;
+        self.make_device_indexes(&unique).await
+    }
+
+    async fn make_device_indexes(&self, unique: &IndexOptions) -> Result<()> {
+        let mut of_tokens = unique.clone();
+        of_tokens.partial_filter_expression = Some(doc! { "token": { "$exists": true } });
+        let devices = [
+            index(doc! { "user_id": 1, "device_id": 1 }, unique.clone()),
+            index(doc! { "token": 1 }, of_tokens),
+        ];
+        let standings = [
+            index(doc! { "chat_id": 1, "user_id": 1, "device_id": 1 }, unique.clone()),
+            index(doc! { "user_id": 1, "device_id": 1 }, IndexOptions::default()),
+        ];
+        let kept = IndexOptions::builder().expire_after(TRAIL_KEPT).build();
+        let trail = [
+            index(doc! { "message_id": 1, "user_id": 1, "at": 1 }, IndexOptions::default()),
+            index(doc! { "at": 1 }, kept),
+        ];
+        let made = async {
+            self.devices.create_indexes(devices).await?;
+            self.standings.create_indexes(standings).await?;
+            self.trail.create_indexes(trail).await
+        };
+        made.await.map_err(|error| failure(&error))?;
         Ok(())
     }
 

@@ -133,7 +133,7 @@ fn change(seen: &Member, new: &ChatSettings) -> (Document, Document) {
         0 => place.insert("settings_revision", doc! { "$in": [0_i64, null] }),
         revision => place.insert("settings_revision", i64::from(revision)),
     };
-    let mut set = doc! { "archived": new.archived };
+    let mut set = doc! { "archived": new.archived, "level": new.level.number() };
     let mut dates = doc! { "settings_at": true };
     let mut unset = Document::new();
     match (seen.pinned_at, new.pinned_at) {
@@ -144,6 +144,10 @@ fn change(seen: &Member, new: &ChatSettings) -> (Document, Document) {
     match new.muted_until {
         None => unset.insert("muted_until", ""),
         Some(until) => set.insert("muted_until", date(until)),
+    };
+    match new.level_until {
+        None => unset.insert("level_until", ""),
+        Some(until) => set.insert("level_until", date(until)),
     };
     let mut update = doc! {
         "$set": set,

@@ -197,10 +197,19 @@ pub(super) fn memberships(
     )
 }
 
-pub(super) fn chats_of(db: &Connection, user: &UserId) -> rusqlite::Result<Vec<ChatId>> {
-    db.prepare_cached("SELECT chat_id FROM members WHERE user_id = ?1 AND left_at IS NULL")?
-        .query_map([user.as_str()], |row| Ok(ChatId(rows::uuid(row, 0)?)))?
-        .collect()
+pub(super) fn chats_of(
+    db: &Connection,
+    users: &[UserId],
+) -> rusqlite::Result<Vec<(ChatId, UserId)>> {
+    let mut chats =
+        db.prepare_cached("SELECT chat_id FROM members WHERE user_id = ?1 AND left_at IS NULL")?;
+    let mut found = Vec::new();
+    for user in users {
+        for chat in chats.query_map([user.as_str()], |row| rows::uuid(row, 0))? {
+            found.push((ChatId(chat?), user.clone()));
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn places(db: &Connection, of: &[(ChatId, UserId)]) -> rusqlite::Result<Vec<Member>> {

@@ -140,7 +140,7 @@ fn come(db: &Connection, member: &Member) -> rusqlite::Result<usize> {
          ON CONFLICT (chat_id, user_id) DO UPDATE SET role = ?3, joined_at = ?4,
            visible_from = ?5, delivered_to = ?6, delivered_more = x'', read_to = ?6,
            read_more = x'', left_at = NULL, left_revision = 0, pinned_at = NULL, archived = 0,
-           muted_until = NULL, settings_rev = settings_rev + (settings_rev > 0),
+           muted_until = NULL, level = 1, level_until = NULL, settings_rev = settings_rev + (settings_rev > 0),
            settings_at = iif(settings_rev > 0, ?4, settings_at)
          WHERE left_at IS NOT NULL",
     )?
@@ -229,7 +229,7 @@ fn put_settings(
     }
     db.prepare_cached(
         "UPDATE members SET pinned_at = ?3, archived = ?4, muted_until = ?5,
-           settings_rev = ?6, settings_at = ?7
+           settings_rev = ?6, settings_at = ?7, level = ?8, level_until = ?9
          WHERE chat_id = ?1 AND user_id = ?2",
     )?
     .execute(params![
@@ -240,6 +240,8 @@ fn put_settings(
         new.muted_until.map(|at| at.0),
         new.revision,
         now.0,
+        new.level.number(),
+        new.level_until.map(|at| at.0),
     ])?;
     Ok(SettingsPut::Put(new, true))
 }

@@ -14,7 +14,15 @@ use crate::store::{JOBS_COUNTED, JOBS_REMEMBERED, Job, Jobs, NewJob, Result};
 impl Jobs for SqliteStore {
     async fn put_jobs(&self, queue: &str, jobs: Vec<NewJob>) -> Result<()> {
         let queue = queue.to_owned();
-        self.writer.ask(move |db, now| Ok(put(db, &queue, &jobs, now)?)).await
+        self.writer.ask(move |db, now| Ok(put(db, &queue, &jobs, (now, now))?)).await
+    }
+
+    async fn put_job_later(&self, queue: &str, job: NewJob, after: Duration) -> Result<()> {
+        let queue = queue.to_owned();
+        let work = move |db: &Connection, now: Timestamp| {
+            Ok(put(db, &queue, &[job], (now, now.plus(after)))?)
+        };
+        self.writer.ask(work).await
     }
 
     async fn take_jobs(&self, queue: &str, lease: Duration, limit: u32) -> Result<Vec<Job>> {
@@ -36,6 +44,21 @@ impl Jobs for SqliteStore {
                      WHERE queue = ?1 AND id = ?2 AND due_at IS NOT NULL",
                 )?
                 .execute(params![queue, id, now.plus(after).0])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn put_jobs_forward(&self, queue: &str, prefix: &str) -> Result<()> {
+        let (queue, from) = (queue.to_owned(), prefix.to_owned());
+        let to = format!("{prefix}{}", char::MAX);
+        self.writer
+            .ask(move |db, now| {
+                db.prepare_cached(
+                    "UPDATE jobs SET due_at = ?4
+                     WHERE queue = ?1 AND id >= ?2 AND id < ?3 AND due_at > ?4",
+                )?
+                .execute(params![queue, from, to, now.0])?;
                 Ok(())
             })
             .await
@@ -99,15 +122,20 @@ impl Jobs for SqliteStore {
     }
 }
 
-fn put(db: &Connection, queue: &str, jobs: &[NewJob], now: Timestamp) -> rusqlite::Result<()> {
+fn put(
+    db: &Connection,
+    queue: &str,
+    jobs: &[NewJob],
+    (now, due): (Timestamp, Timestamp),
+) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM jobs WHERE done_at < ?1")?
         .execute([now.minus(JOBS_REMEMBERED).0])?;
     let mut put = db.prepare_cached(
-        "INSERT INTO jobs (queue, id, body, attempts, noted_at, due_at) VALUES (?1, ?2, ?3, 0, ?4, ?4)
+        "INSERT INTO jobs (queue, id, body, attempts, noted_at, due_at) VALUES (?1, ?2, ?3, 0, ?4, ?5)
          ON CONFLICT (queue, id) DO NOTHING",
     )?;
     for job in jobs {
-        put.execute(params![queue, job.id, job.body, now.0])?;
+        put.execute(params![queue, job.id, job.body, now.0, due.0])?;
     }
     Ok(())
 }

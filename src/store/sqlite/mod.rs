@@ -28,12 +28,14 @@ use crate::vital::Vital;
 
 mod chats;
 mod content;
+mod devices;
 mod failure;
 mod files;
 mod groups;
 mod jobs;
 pub(super) mod limit;
 mod log;
+mod notices;
 mod owned;
 mod people;
 mod queue;
@@ -227,9 +229,8 @@ impl Store for SqliteStore {
         self.readers.ask(move |db| chats::memberships(db, now, &user)).await
     }
 
-    async fn chats_of(&self, user: &UserId) -> Result<Vec<ChatId>> {
-        let user = user.clone();
-        self.readers.ask(move |db| chats::chats_of(db, &user)).await
+    async fn chats_of(&self, users: &[UserId]) -> Result<Vec<(ChatId, UserId)>> {
+        self.in_parts(each_once(users), chats::chats_of).await
     }
 
     async fn places(&self, of: &[(ChatId, UserId)]) -> Result<Vec<Member>> {

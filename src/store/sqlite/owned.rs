@@ -128,7 +128,8 @@ fn forget_place(
     db.prepare_cached(
         "UPDATE members SET visible_from = ?3 + 1, delivered_to = ?3, delivered_more = x'',
            read_to = ?3, read_more = x'', receipts_at = NULL, pinned_at = NULL, archived = 0,
-           muted_until = NULL, settings_rev = settings_rev + (settings_rev > 0),
+           muted_until = NULL, level = 1, level_until = NULL,
+           settings_rev = settings_rev + (settings_rev > 0),
            settings_at = iif(settings_rev > 0, ?4, settings_at)
          WHERE chat_id = ?1 AND user_id = ?2",
     )?

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Attachment, AttachmentId, Chat, ChatId, ChatKind, ChatSettings, Member, Message, MessageId,
-    NoteKind, Reaction, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
+    Attachment, AttachmentId, Chat, ChatId, ChatKind, ChatSettings, Level, Member, Message,
+    MessageId, NoteKind, Reaction, Role, Run, Seq, SeqSet, SystemNote, User, UserId,
 };
 
 /// What [`message`] reads, in its order.
@@ -25,7 +25,7 @@ pub(super) const CHAT: &str =
 /// What [`member`] reads, in its order.
 pub(super) const MEMBER: &str = "m.chat_id, m.user_id, m.role, m.joined_at, m.visible_from, \
      m.delivered_to, m.delivered_more, m.read_to, m.read_more, m.pinned_at, m.archived, m.muted_until, \
-     m.settings_rev, m.settings_at, m.left_at, m.left_revision";
+     m.settings_rev, m.settings_at, m.left_at, m.left_revision, m.level, m.level_until";
 
 /// What [`user`] reads, in its order.
 pub(super) const USER: &str = "id, display_name, avatar_url, issued_at, last_active";
@@ -105,6 +105,8 @@ pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
             pinned_at: time(row, 9)?,
             archived: row.get(10)?,
             muted_until: time(row, 11)?,
+            level: Level::from_number(row.get(16)?).ok_or_else(|| impossible(16, "level"))?,
+            level_until: time(row, 17)?,
             revision: row.get(12)?,
             changed_at: time(row, 13)?,
         },

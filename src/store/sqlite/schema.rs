@@ -21,7 +21,8 @@ const APPLICATION_ID: i64 = 0x6164_6461;
 /// chat and `seq`: a page of history is a few pages of the file, however many chats talk at once.
 /// `num` is the order of storing, and the row in `found_by`; what is there of a message is split by
 /// us: the tokenizer only has to leave it as it is. Mentions stand in one text, with spaces between.
-/// A block that was taken back stays for a while, no more `blocked`.
+/// A block that was taken back stays for a while, no more `blocked`. A standing is claimed until
+/// `claimed`; its `device_id` of '' is whichever device is in the foreground.
 const TABLES: &str = "
 CREATE TABLE messages (
   num               INTEGER NOT NULL,
@@ -92,6 +93,8 @@ CREATE TABLE members (
   pinned_at      INTEGER,
   archived       INTEGER NOT NULL DEFAULT 0,
   muted_until    INTEGER,
+  level          INTEGER NOT NULL DEFAULT 1,
+  level_until    INTEGER,
   settings_rev   INTEGER NOT NULL DEFAULT 0,
   settings_at    INTEGER,
   left_at        INTEGER,
@@ -150,6 +153,71 @@ CREATE TABLE blocks (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_revision ON blocks (user_id, revision);
 CREATE INDEX blocks_other ON blocks (other_id) WHERE blocked;
+
+CREATE TABLE devices (
+  user_id       TEXT    NOT NULL,
+  id            TEXT    NOT NULL,
+  token         TEXT    UNIQUE,
+  platform      INTEGER NOT NULL,
+  locale        TEXT    NOT NULL,
+  app_version   TEXT    NOT NULL,
+  registered_at INTEGER NOT NULL,
+  failed_at     INTEGER,
+  failure       TEXT    NOT NULL DEFAULT '',
+  digest        TEXT    NOT NULL DEFAULT '[]',
+  PRIMARY KEY (user_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE standings (
+  chat_id    BLOB    NOT NULL,
+  user_id    TEXT    NOT NULL,
+  device_id  TEXT    NOT NULL,
+  acked_to   INTEGER NOT NULL DEFAULT 0,
+  pushed_to  INTEGER NOT NULL DEFAULT 0,
+  pushed_at  INTEGER NOT NULL DEFAULT 0,
+  claimed    INTEGER NOT NULL DEFAULT 0,
+  cleared_to INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (chat_id, user_id, device_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX standings_user ON standings (user_id, device_id);
+
+CREATE TABLE trail (
+  message_id BLOB    NOT NULL,
+  user_id    TEXT    NOT NULL,
+  at         INTEGER NOT NULL,
+  device_id  TEXT    NOT NULL,
+  step       INTEGER NOT NULL,
+  detail     TEXT    NOT NULL,
+  node       TEXT    NOT NULL,
+  found_at   INTEGER,
+  look       TEXT
+) STRICT;
+CREATE INDEX trail_message ON trail (message_id, user_id, at);
+CREATE INDEX trail_age ON trail (at);
+
+CREATE TABLE preferences (
+  user_id TEXT NOT NULL PRIMARY KEY,
+  body    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notices (
+  id         BLOB    NOT NULL PRIMARY KEY,
+  user_id    TEXT    NOT NULL,
+  kind       INTEGER NOT NULL,
+  chat_id    BLOB    NOT NULL,
+  message_id BLOB    NOT NULL,
+  seq        INTEGER NOT NULL,
+  version    INTEGER NOT NULL,
+  actor_id   TEXT,
+  count      INTEGER NOT NULL,
+  emoji      TEXT    NOT NULL,
+  updated_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  read       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notices_user ON notices (user_id, updated_at, id);
+CREATE INDEX notices_unread ON notices (user_id, updated_at, id) WHERE NOT read;
+CREATE INDEX notices_expire ON notices (expires_at);
 
 CREATE TABLE jobs (
   queue    TEXT    NOT NULL,

@@ -11,6 +11,7 @@ use crate::world::{Bearer, Part, Refusal, Web, World, send, token};
 
 on_both_backends! {
     all_that_is_kept_of_a_user_is_handed_out,
+    how_a_user_is_told_is_handed_out_too,
     what_was_left_is_handed_out_too,
     much_is_handed_out_page_by_page,
     who_is_not_known_is_an_id_alone,
@@ -39,6 +40,7 @@ fn arm(piece: &Piece) -> u32 {
         Piece::Reaction(_) => 4,
         Piece::Block(_) => 5,
         Piece::Device(_) => 6,
+        Piece::Notification(_) => 7,
     }
 }
 
@@ -108,6 +110,55 @@ async fn all_that_is_kept_of_a_user_is_handed_out(world: World) {
     assert_eq!(block.user_id, "carol");
     assert!(block.blocked_at.is_some());
     assert_eq!(rest.len(), 2);
+}
+
+async fn how_a_user_is_told_is_handed_out_too(world: World) {
+    let mut alice = world.notifications_at(0, "alice").await;
+    for (device_id, platform) in
+        [("phone", proto::Platform::Android), ("laptop", proto::Platform::Web)]
+    {
+        let request = proto::RegisterDeviceRequest {
+            device_id: device_id.to_owned(),
+            push_token: format!("secret-{}", crate::world::unique()),
+            platform: platform.into(),
+            locale: "bn-BD".to_owned(),
+            app_version: "2.1".to_owned(),
+        };
+        alice.register_device(request).await.unwrap();
+    }
+    let wishes = proto::NotificationPreferences {
+        silent: true,
+        time_zone: "Asia/Dhaka".to_owned(),
+        ..Default::default()
+    };
+    let request = proto::UpdatePreferencesRequest { preferences: Some(wishes) };
+    let kept = alice.update_preferences(request).await.unwrap().into_inner().preferences;
+    let group = world.group("bob", &["alice"]).await;
+    let told = crate::world::eventually("alice is told that she was added", async || {
+        let request = proto::ListNotificationsRequest::default();
+        let page = alice.list_notifications(request).await.unwrap().into_inner();
+        (!page.notifications.is_empty()).then_some(page.notifications)
+    })
+    .await;
+    assert_eq!(told[0].chat_id, group);
+
+    let pieces = export(&world, "alice").await;
+    let Piece::User(user) = &pieces[0] else { panic!("{:?}", pieces[0]) };
+    assert_eq!(user.preferences, kept);
+    let [Piece::Device(laptop), Piece::Device(phone), rest @ ..] = &pieces[2..] else {
+        panic!("{pieces:?}")
+    };
+    let shown = |of: &proto::ExportedDevice| [of.device_id.clone(), of.platform.clone()];
+    assert_eq!(
+        (shown(laptop), shown(phone)),
+        (["laptop", "WEB"].map(str::to_owned), ["phone", "ANDROID"].map(str::to_owned),)
+    );
+    assert_eq!((phone.locale.as_str(), phone.app_version.as_str()), ("bn-BD", "2.1"));
+    assert!(phone.registered_at.is_some() && phone.failed_at.is_none());
+    assert_eq!(rest, told.into_iter().map(Piece::Notification).collect::<Vec<_>>());
+    assert!(!format!("{pieces:?}").contains("secret-"), "push tokens stay");
+    // What is another's is not in it.
+    assert!(matches!(&export(&world, "bob").await[..], [Piece::User(_), Piece::Chat(_)]));
 }
 
 async fn what_was_left_is_handed_out_too(world: World) {

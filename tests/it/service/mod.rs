@@ -1,9 +1,11 @@
 //! What the product's own services may do: tokens of scope `adda.service`, on both pairs.
 
+mod cut_off;
 mod delete;
 mod export;
 mod webhooks;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use adda::auth::Signer;
@@ -41,9 +43,12 @@ pub(crate) fn service_token(scope: &str) -> String {
 }
 
 pub(crate) async fn admin(world: &World, node: usize, token: String) -> Admin {
-    let addr = format!("http://{}", world.addr(node));
-    let channel = Endpoint::from_shared(addr).unwrap().connect().await.unwrap();
-    AdminServiceClient::with_interceptor(channel, Bearer(token))
+    admin_at(world.addr(node), token).await
+}
+
+async fn admin_at(addr: SocketAddr, token: String) -> Admin {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
+    AdminServiceClient::with_interceptor(endpoint.connect().await.unwrap(), Bearer(token))
 }
 
 fn for_user<T>(user: &str, body: T) -> Request<T> {

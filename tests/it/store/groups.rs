@@ -1,7 +1,7 @@
 //! Groups that change, and what members set for themselves.
 
 use adda::clock::Timestamp;
-use adda::model::{Chat, ChatId, ChatSettings, Member, Message, NoteKind, Role, SeqSet};
+use adda::model::{Chat, ChatId, ChatSettings, Level, Member, Message, NoteKind, Role, SeqSet};
 use adda::store::{
     AppendError, Created, GroupChange, GroupChanged, NewMessage, SettingsPut, SettingsWish,
 };
@@ -95,7 +95,7 @@ async fn who_comes_sees_what_comes_after(bench: &Bench) {
         assert!(before <= member.joined_at && member.joined_at <= after);
         let new = Member::new(id, user(name), Role::Member, member.joined_at, 4);
         assert_eq!(member, new);
-        assert_eq!(bench.node().chats_of(&user(name)).await.unwrap(), [id]);
+        assert_eq!(bench.node().chats_of(&[user(name)]).await.unwrap(), [(id, user(name))]);
         bench.send(id, name).await;
     }
     assert_eq!(bench.node().members(id).await.unwrap().len(), 3);
@@ -109,6 +109,7 @@ async fn who_comes_back_is_as_good_as_new(bench: &Bench) {
         pinned: Some(true),
         archived: Some(true),
         muted_until: Some(Some(Timestamp(253_402_300_799_000))),
+        level: Some((Level::None, Some(Timestamp(253_402_300_799_000)))),
     };
     bench.node().put_settings(id, &user("bob"), wish, 9).await.unwrap();
     let going = change(bench, id, NoteKind::MemberLeft).await;
@@ -140,7 +141,7 @@ async fn who_goes_is_a_member_no_more(bench: &Bench) {
     assert_eq!(names.iter().map(|m| m.user.as_str()).collect::<Vec<_>>(), ["ana", "cem"]);
     let bob = user("bob");
     assert!(bench.node().places(&[(id, bob.clone())]).await.unwrap().is_empty());
-    assert!(bench.node().chats_of(&bob).await.unwrap().is_empty());
+    assert!(bench.node().chats_of(std::slice::from_ref(&bob)).await.unwrap().is_empty());
     assert_eq!(bench.node().count_memberships(std::slice::from_ref(&bob)).await.unwrap(), [0]);
     for place in
         [place(bench, id, "bob").await, bench.node().memberships(&bob).await.unwrap().remove(0)]
@@ -296,7 +297,7 @@ async fn a_deleted_chat_is_there_for_nobody(bench: &Bench) {
         assert_eq!(left.len(), 1);
         assert!(left[0].left_at.is_some_and(|at| at >= before));
         assert_eq!((left[0].chat, left[0].left_revision), (id, 2));
-        assert!(bench.node().chats_of(&name).await.unwrap().is_empty());
+        assert!(bench.node().chats_of(std::slice::from_ref(&name)).await.unwrap().is_empty());
         assert_eq!(bench.node().count_memberships(&[name]).await.unwrap(), [0]);
     }
     for store in &bench.stores {
@@ -342,11 +343,18 @@ async fn settings_are_the_members_own(bench: &Bench) {
     // What is so already changes nothing.
     assert_eq!(put(SettingsWish { pinned: Some(true), ..nothing }).await, (first, false));
     let until = Timestamp(253_402_300_799_999);
-    let wish = SettingsWish { archived: Some(true), muted_until: Some(Some(until)), ..nothing };
+    let wish = SettingsWish {
+        archived: Some(true),
+        muted_until: Some(Some(until)),
+        level: Some((Level::Mentions, Some(until))),
+        ..nothing
+    };
     let (second, changed) = put(wish).await;
     let want = ChatSettings {
         archived: true,
         muted_until: Some(until),
+        level: Level::Mentions,
+        level_until: Some(until),
         revision: 2,
         changed_at: second.changed_at,
         ..first
@@ -355,7 +363,12 @@ async fn settings_are_the_members_own(bench: &Bench) {
     assert!(second.changed_at > first.changed_at);
     assert_eq!(place(bench, id, "ana").await.settings, second);
     assert_eq!(place(bench, id, "bob").await.settings, ChatSettings::default());
-    let back = SettingsWish { pinned: Some(false), archived: Some(false), muted_until: Some(None) };
+    let back = SettingsWish {
+        pinned: Some(false),
+        archived: Some(false),
+        muted_until: Some(None),
+        level: Some((Level::All, None)),
+    };
     let (last, _) = put(back).await;
     let want = ChatSettings { revision: 3, changed_at: last.changed_at, ..ChatSettings::default() };
     assert_eq!(last, want);

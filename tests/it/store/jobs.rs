@@ -17,6 +17,8 @@ on_every_store!(
     no_more_is_taken_than_asked_for_the_longest_due_first,
     finished_work_is_gone_and_remembered,
     what_is_put_off_comes_later_and_counts_its_attempts,
+    what_is_noted_for_later_is_not_due_before,
+    what_is_put_forward_is_due_at_once,
     queues_are_apart,
     a_turn_is_of_one_holder_until_its_lease_is_over,
     a_turn_remembers_how_far_it_came,
@@ -124,6 +126,34 @@ async fn what_is_put_off_comes_later_and_counts_its_attempts(bench: &Bench) {
     bench.node().put_off_job("q", "a", SHORT).await.unwrap();
     let again = eventually("it is due again", async || take(bench, LONG).await.pop()).await;
     assert_eq!(again.attempts, 2);
+}
+
+async fn what_is_noted_for_later_is_not_due_before(bench: &Bench) {
+    bench.node().put_job_later("q", job("far"), LONG).await.unwrap();
+    bench.node().put_job_later("q", job("near"), SHORT).await.unwrap();
+    bench.node().put_job_later("q", job("near"), LONG).await.unwrap();
+    assert_eq!(bench.node().count_jobs("q").await.unwrap(), 2);
+    let due = async || Some(take(bench, LONG).await).filter(|due| !due.is_empty());
+    let due = eventually("the one that was noted for soon", due).await;
+    assert_eq!(ids(&due), ["near"]);
+}
+
+async fn what_is_put_forward_is_due_at_once(bench: &Bench) {
+    let store = bench.node();
+    for id in ["$a|", "$a|1", "$a|2|x", "$a|done", "$a", "$aa|1", "$A|1", "b"] {
+        store.put_job_later("q", job(id), LONG).await.unwrap();
+    }
+    store.put_job_later("q2", job("$a|1"), LONG).await.unwrap();
+    store.finish_jobs("q", &["$a|done".to_owned()]).await.unwrap();
+    store.put_jobs_forward("q", "none").await.unwrap();
+    assert!(take(bench, LONG).await.is_empty());
+    store.put_jobs_forward("q", "$a|").await.unwrap();
+    let taken = take(bench, LONG).await;
+    assert_eq!(ids(&taken), ["$a|", "$a|1", "$a|2|x"]);
+    assert!(taken.iter().all(|job| job.attempts == 0));
+    assert!(store.take_jobs("q2", LONG, 10).await.unwrap().is_empty());
+    store.put_jobs_forward("q", "$a|1").await.unwrap();
+    assert_eq!(ids(&take(bench, LONG).await), ["$a|1"], "it may be given to another");
 }
 
 async fn queues_are_apart(bench: &Bench) {

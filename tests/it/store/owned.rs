@@ -160,6 +160,7 @@ async fn used(bench: &Bench, id: ChatId, name: &str) {
         pinned: Some(true),
         archived: Some(true),
         muted_until: Some(Some(Timestamp(253_402_300_799_000))),
+        level: Some((adda::model::Level::None, Some(Timestamp(253_402_300_799_000)))),
     };
     bench.node().put_settings(id, &user(name), wish, 9).await.unwrap();
 }

@@ -6,6 +6,7 @@ pub(crate) mod files;
 mod groups;
 mod inbox;
 mod large;
+mod notices;
 mod people;
 mod presence;
 mod resume;

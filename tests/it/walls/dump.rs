@@ -11,10 +11,18 @@ use crate::world::World;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dump(BTreeMap<String, BTreeSet<String>>);
 
-/// What the server writes by itself: whether the store is there, and whose turn it is.
-const OWN: [&str; 2] = ["ping", "turns"];
+/// What the server writes by itself: whether the store is there, whose turn it is, and what follows
+/// from messages some seconds later.
+const OWN: [&str; 5] = ["ping", "turns", "notices", "standings", "trail"];
 /// Written some time after a stream has ended or gone to the background.
 const LATE: &str = "last_active";
+/// Work is done by the server itself; that there is some is a change, but for pushes.
+const WORK: &str = "jobs";
+
+/// Whether this is looked at.
+fn shown(table: &str, column: &str) -> bool {
+    column != LATE && (table != WORK || ["_id", "id", "queue"].contains(&column))
+}
 
 impl Dump {
     pub(super) async fn of(world: &World) -> Self {
@@ -23,6 +31,7 @@ impl Dump {
             None => mongo(&world.store).await,
         };
         all.retain(|name, _| !OWN.contains(&name.as_str()));
+        all.entry(WORK.to_owned()).or_default().retain(|row| !row.contains("\"push\""));
         assert!(all.values().any(|rows| !rows.is_empty()), "there is something to look at");
         Self(all)
     }
@@ -42,6 +51,7 @@ impl Dump {
 }
 
 fn sqlite(path: &str) -> BTreeMap<String, BTreeSet<String>> {
+    use rusqlite::types::Value;
     use rusqlite::{Connection, OpenFlags};
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let db = Connection::open_with_flags(path, flags).unwrap();
@@ -54,13 +64,13 @@ fn sqlite(path: &str) -> BTreeMap<String, BTreeSet<String>> {
     for name in names.map(Result::unwrap) {
         let mut rows = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
         let names: Vec<_> = rows.column_names().map(str::to_owned).collect();
-        let shown = rows.query_map([], |row| {
-            let shown = names.iter().filter(|name| *name != LATE);
-            let values = shown.map(|name| row.get::<_, rusqlite::types::Value>(name.as_str()));
+        let columns: Vec<_> = names.iter().filter(|column| shown(&name, column)).collect();
+        let rows = rows.query_map([], |row| {
+            let values = columns.iter().map(|name| row.get::<_, Value>(name.as_str()));
             Ok(format!("{:?}", values.collect::<Result<Vec<_>, _>>()?))
         });
-        let shown = shown.unwrap().map(Result::unwrap).collect();
-        all.insert(name, shown);
+        let rows = rows.unwrap().map(Result::unwrap).collect();
+        all.insert(name, rows);
     }
     all
 }
@@ -72,11 +82,12 @@ async fn mongo(uri: &str) -> BTreeMap<String, BTreeSet<String>> {
     for name in database.list_collection_names().await.unwrap() {
         let rows = database.collection::<Document>(&name).find(Document::new()).await.unwrap();
         let rows: Vec<Document> = rows.try_collect().await.unwrap();
-        let shown = rows.into_iter().map(|mut row| {
-            row.remove(LATE);
-            row.to_string()
+        let rows = rows.into_iter().map(|row| {
+            let columns = row.into_iter().filter(|(column, _)| shown(&name, column));
+            columns.collect::<Document>().to_string()
         });
-        all.insert(name, shown.collect());
+        let rows = rows.collect();
+        all.insert(name, rows);
     }
     all
 }

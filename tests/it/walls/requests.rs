@@ -39,6 +39,7 @@ pub(super) fn requests(scene: &Scene, call: &str, caller: &Caller) -> Vec<Bytes>
         }
         "UserService" => people(scene, method, caller.role),
         "AttachmentService" => return files(scene, method),
+        "NotificationService" => notifications(scene, method, chat, message),
         "AdminService" => services(scene, method),
         _ => None,
     };
@@ -220,6 +221,47 @@ fn files(scene: &Scene, method: &str) -> Vec<Bytes> {
         }
         _ => panic!("AttachmentService/{method} is new: say here what a request of it is"),
     }
+}
+
+/// The owner is in both chats, and has written neither message.
+fn notifications(scene: &Scene, method: &str, chat: &str, message: &str) -> Option<Vec<u8>> {
+    let device_id = "knocks".to_owned();
+    let chat_id = chat.to_owned();
+    Some(match method {
+        "RegisterDevice" => {
+            let platform = Platform::Android.into();
+            let push_token = scene.new_id("token");
+            let device =
+                RegisterDeviceRequest { device_id, push_token, platform, ..Default::default() };
+            device.encode_to_vec()
+        }
+        "UnregisterDevice" => UnregisterDeviceRequest { device_id }.encode_to_vec(),
+        "ListDevices" => ListDevicesRequest {}.encode_to_vec(),
+        "GetPreferences" => GetPreferencesRequest {}.encode_to_vec(),
+        "UpdatePreferences" => {
+            let preferences = Some(NotificationPreferences {
+                silent: true,
+                time_zone: "Asia/Dhaka".to_owned(),
+                quiet_hours: vec![QuietHours { start_minute: 60, ..Default::default() }],
+                ..Default::default()
+            });
+            UpdatePreferencesRequest { preferences }.encode_to_vec()
+        }
+        "SetChatNotifications" => {
+            let level = NotificationLevel::Mentions.into();
+            SetChatNotificationsRequest { chat_id, level, until: None }.encode_to_vec()
+        }
+        "ListNotifications" => ListNotificationsRequest::default().encode_to_vec(),
+        "MarkNotificationsRead" => {
+            let notification_ids = vec![crate::world::unique()];
+            MarkNotificationsReadRequest { notification_ids, all_until: None }.encode_to_vec()
+        }
+        "ExplainDelivery" => {
+            let (message_id, user_id) = (message.to_owned(), "owner".to_owned());
+            ExplainDeliveryRequest { chat_id, message_id, user_id }.encode_to_vec()
+        }
+        _ => return None,
+    })
 }
 
 fn services(scene: &Scene, method: &str) -> Option<Vec<u8>> {

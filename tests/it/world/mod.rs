@@ -14,6 +14,7 @@ use adda::config::{Cli, Command, Config, DEV_SECRET, Secret};
 use adda::model::UserId;
 use adda::proto;
 use adda::proto::chat_service_client::ChatServiceClient;
+use adda::proto::notification_service_client::NotificationServiceClient;
 use adda::proto::user_service_client::UserServiceClient;
 use adda::server::Node;
 use adda::store::Store;
@@ -87,6 +88,9 @@ pub(crate) type Api = ChatServiceClient<InterceptedService<Channel, Bearer>>;
 /// The calls about people of one user at one node.
 pub(crate) type People = UserServiceClient<InterceptedService<Channel, Bearer>>;
 
+/// The calls about notifications of one user at one node.
+pub(crate) type Notifications = NotificationServiceClient<InterceptedService<Channel, Bearer>>;
+
 /// Puts a token on every call.
 #[derive(Clone)]
 pub(crate) struct Bearer(pub(crate) String);
@@ -124,9 +128,13 @@ pub(crate) fn config(store: &str, bus: &str, more: &[&str]) -> Config {
     // Tests write faster than people.
     let limited = more.iter().any(|flag| ["--max-messages", "--rate-limits"].contains(flag));
     let limits: &[&str] = if limited { &[] } else { &["--rate-limits", "off"] };
+    // Looking for whom to push costs the store something, and most tests are of something else.
+    let told = more.iter().any(|flag| flag.starts_with("--push") || flag.starts_with("--fcm"));
+    let pushes: &[&str] = if told { &[] } else { &["--push", "off"] };
     let line = line
         .into_iter()
         .chain(limits.iter().copied())
+        .chain(pushes.iter().copied())
         .chain(["--store", store, "--bus", bus])
         .chain(more.iter().copied());
     let Command::Serve(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };
@@ -246,6 +254,13 @@ impl World {
     /// The calls about people of a user at the first node.
     pub(crate) async fn people(&self, user: &str) -> People {
         self.people_at(0, user).await
+    }
+
+    /// The calls about notifications of a user at a node.
+    pub(crate) async fn notifications_at(&self, node: usize, user: &str) -> Notifications {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.addrs[node])).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        NotificationServiceClient::with_interceptor(channel, Bearer(token(user)))
     }
 
     /// A stream of a user's device at a node.

@@ -4,8 +4,9 @@ use mongodb::bson::{Binary, DateTime};
 use serde::{Deserialize, Serialize};
 
 use super::super::super::{NewMessage, Result};
+use super::super::failure::broken;
 use super::{NoteDoc, binary, bytes, date, number, time};
-use crate::model::{ChatId, ChatSettings, MessageId};
+use crate::model::{ChatId, ChatSettings, Level, MessageId};
 
 /// A note that is to go into the log. It gets its id when it does: its time is when it is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,6 +55,11 @@ pub(super) struct SettingsDoc {
     archived: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     muted_until: Option<DateTime>,
+    /// Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    level: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    level_until: Option<DateTime>,
     #[serde(default)]
     settings_revision: i64,
     /// By mongod's clock; absent until the first change.
@@ -67,6 +73,8 @@ impl SettingsDoc {
             pinned_at: settings.pinned_at.map(date),
             archived: settings.archived,
             muted_until: settings.muted_until.map(date),
+            level: Some(settings.level.number()),
+            level_until: settings.level_until.map(date),
             settings_revision: settings.revision.into(),
             settings_at: settings.changed_at.map(date),
         }
@@ -77,6 +85,11 @@ impl SettingsDoc {
             pinned_at: self.pinned_at.map(time),
             archived: self.archived,
             muted_until: self.muted_until.map(time),
+            level: match self.level {
+                None => Level::default(),
+                Some(level) => Level::from_number(level).ok_or_else(|| broken("no such level"))?,
+            },
+            level_until: self.level_until.map(time),
             revision: number(self.settings_revision)?,
             changed_at: self.settings_at.map(time),
         })

@@ -39,7 +39,13 @@ async fn replayed(world: &World, user: &str, hello: proto::Hello) -> Vec<Event> 
             other => panic!("{other:?}"),
         }
     }
-    events.retain(|event| !matches!(event, Event::ChatUpdated(_) | Event::MessageRead(_)));
+    events.retain(|event| {
+        let others = matches!(
+            event,
+            Event::ChatUpdated(_) | Event::MessageRead(_) | Event::NotificationCreated(_)
+        );
+        !others
+    });
     events
 }
 

@@ -29,6 +29,13 @@ async fn told(live: &mut Live) -> (String, ChatSettings) {
     .await
 }
 
+fn untouched() -> ChatSettings {
+    ChatSettings {
+        notification_level: proto::NotificationLevel::All.into(),
+        ..ChatSettings::default()
+    }
+}
+
 async fn settings_reach_the_members_own_devices_alone(mut world: World) {
     let other = if world.has_several_nodes() { world.add_node(&[]).await } else { 0 };
     let direct = world.direct("alice", "bob").await;
@@ -38,7 +45,7 @@ async fn settings_reach_the_members_own_devices_alone(mut world: World) {
     for live in [&mut phone, &mut tablet, &mut bob] {
         live.caught_up().await;
     }
-    assert_eq!(chat(&mut phone.api, &direct).await.settings, Some(ChatSettings::default()));
+    assert_eq!(chat(&mut phone.api, &direct).await.settings, Some(untouched()));
     let mut api = phone.api.clone();
     let pinned =
         set(&mut api, proto::SetChatSettingsRequest { pinned: Some(true), ..wish(&direct) });
@@ -82,7 +89,7 @@ async fn settings_reach_the_members_own_devices_alone(mut world: World) {
     let seen = bob.take_seen();
     assert!(!seen.iter().any(|frame| format!("{frame:?}").contains("Settings")), "{seen:?}");
     let shown = chat(&mut world.api("bob").await, &direct).await;
-    assert_eq!((shown.settings, shown.revision), (Some(ChatSettings::default()), 1));
+    assert_eq!((shown.settings, shown.revision), (Some(untouched()), 1));
 }
 
 async fn listed(api: &mut Api, size: u32, filter: ChatFilter, query: &str) -> Vec<String> {

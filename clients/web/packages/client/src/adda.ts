@@ -281,8 +281,8 @@ export class Adda extends Verbs {
     const committed = await this.store.commit(inputs, checkpoint);
     const live = inputs.flatMap((input) =>
       input.type === "message" && input.live ? [`${input.message.chatId} ${input.message.seq}`] : []);
-    // Who writes and who is here is kept nowhere. First, for a message ends the writing.
-    const moment = inputs.filter((input) => input.type === "typing" || input.type === "presence");
+    // Who writes, who is here and the list of notifications are kept nowhere. First, for a message ends the writing.
+    const moment = inputs.filter(({ type }) => type === "typing" || type === "presence" || type === "notices");
     if (moment.length > 0) this.core.moment(moment);
     this.picture.commit(committed, live);
     this.tabs.post({ kind: "rows", ...committed, live });
@@ -300,7 +300,8 @@ export class Adda extends Verbs {
         if (this.leads) this.changed(word.rows);
         return;
       case "moment":
-        if (!this.leads) this.picture.take(word.inputs);
+        // Only preferences may be changed in any tab; all else of the moment is told by the one that leads.
+        this.picture.take(this.leads ? word.inputs.filter(({ type }) => type === "preferences") : word.inputs);
         return;
       case "screen":
         if (this.leads) this.session.screen.set(word.tab, word.chats, word.hidden);

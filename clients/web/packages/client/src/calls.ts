@@ -7,6 +7,7 @@ import { pause, type Env } from "./env.js";
 import { toAddaError, wantsToken, type AddaError } from "./errors.js";
 import { AttachmentService } from "./gen/adda/v1/attachment_service_pb.js";
 import { ChatService } from "./gen/adda/v1/chat_service_pb.js";
+import { NotificationService } from "./gen/adda/v1/notification_service_pb.js";
 import { UserService } from "./gen/adda/v1/user_service_pb.js";
 
 /** Gives a token of the user; `renew`: the last one has run out, or soon will. */
@@ -44,6 +45,7 @@ export class Tokens {
 export class Calls {
   readonly chat: Client<typeof ChatService>;
   readonly users: Client<typeof UserService>;
+  readonly notices: Client<typeof NotificationService>;
   readonly files: Client<typeof AttachmentService>;
 
   constructor(make: TransportMaker, readonly tokens: Tokens, private readonly env: Env) {
@@ -54,6 +56,7 @@ export class Calls {
     const transport = make([signed]);
     this.chat = createClient(ChatService, transport);
     this.users = createClient(UserService, transport);
+    this.notices = createClient(NotificationService, transport);
     this.files = createClient(AttachmentService, transport);
   }
 

@@ -24,6 +24,8 @@ export function momentOf(state: State): Input[] {
   return [
     { type: "limits", limits: state.limits, skew: state.skew },
     { type: "link", link: state.link },
+    { type: "notices", notices: [...state.notices.values()], read: [], unread: state.unreadNotices },
+    ...(state.preferences ? [{ type: "preferences", preferences: state.preferences } as const] : []),
     ...[...state.presence].map(([userId, presence]) => ({ type: "presence", userId, presence }) as const),
   ];
 }

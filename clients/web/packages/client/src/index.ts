@@ -10,6 +10,7 @@ export type { TokenSource, TransportMaker } from "./calls.js";
 export { AddaError, isMissing } from "./errors.js";
 export { isMember } from "./join.js";
 export * from "./model.js";
+export { rings, type Ring } from "./rings.js";
 export { reduce, type Input } from "./reduce.js";
 export { type Run, type Runs } from "./runs.js";
 export * as select from "./select.js";

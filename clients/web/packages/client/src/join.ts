@@ -3,7 +3,7 @@
  * order. Each answers its first argument itself where the second brings nothing.
  */
 
-import type { Attachment, Block, Chat, Count, Message, Pending, Presence, Sets, User } from "./model.js";
+import type { Attachment, Block, Chat, Count, Message, Notice, Pending, Presence, Sets, User } from "./model.js";
 import { NONE, less, union, within, type Runs } from "./runs.js";
 
 const NOTHING: readonly never[] = [];
@@ -172,6 +172,11 @@ export function joinPresence(a: Presence | undefined, b: Presence): Presence {
 
 export function joinBlock(a: Block, b: Block): Block {
   return b.revision > a.revision ? b : a;
+}
+
+/** One that is brought up to date is unread again; of one time, once read is read. */
+export function joinNotice(a: Notice, b: Notice): Notice {
+  return b.updatedAt > a.updatedAt || (b.updatedAt === a.updatedAt && b.read && !a.read) ? b : a;
 }
 
 export function joinPending(a: Pending, b: Pending): Pending {

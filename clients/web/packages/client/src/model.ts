@@ -106,6 +106,54 @@ export interface Settings {
   readonly archived: boolean;
   /** 0: not muted. */
   readonly mutedUntil: number;
+  /** Of which messages the user is told; `select.levelOf` knows whether that still holds. Lacks in old rows. */
+  readonly level?: Level;
+  /** 0: for good. */
+  readonly levelUntil?: number;
+}
+
+/** Of which messages of a chat a user is told: of all, of those that mention or answer them, of none. */
+export type Level = "all" | "mentions" | "none";
+
+/** How a user wants to be told, on all devices. */
+export interface Preferences {
+  readonly off: boolean;
+  /** How much is said: who writes and what, who alone, or only that there is a message. */
+  readonly preview: "full" | "sender" | "none";
+  readonly silent: boolean;
+  readonly quietHours: readonly QuietHours[];
+  /** An IANA name; empty: UTC. */
+  readonly timeZone: string;
+  /** What mentions or answers this user rings in quiet hours all the same. */
+  readonly mentionsPierce: boolean;
+  /** Of two copies the higher is newer. */
+  readonly revision: number;
+}
+
+/** A time of the week at which nothing rings. Minutes since midnight; `end` not after `start`: on the next day. */
+export interface QuietHours {
+  /** On which days it begins, Monday 1 to Sunday 7; none: on all. */
+  readonly weekdays: readonly number[];
+  readonly start: number;
+  readonly end: number;
+}
+
+export type NoticeKind = "messages" | "mention" | "reaction" | "added" | "announcement";
+
+/** Something in the list of notifications. Not on disk: the list is asked for. */
+export interface Notice {
+  readonly noticeId: string;
+  readonly kind: NoticeKind;
+  readonly chatId: string;
+  /** Of several messages the newest; 0: none. */
+  readonly seq: number;
+  /** Who did it; empty: the product. */
+  readonly actorId: string;
+  /** Of how many messages or reactions it tells; 0: of none any more. */
+  readonly count: number;
+  readonly emoji: string;
+  readonly updatedAt: number;
+  readonly read: boolean;
 }
 
 /** Unread messages of others up to `lastSeq`, which was the newest when counting began. */

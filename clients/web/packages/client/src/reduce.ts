@@ -5,10 +5,10 @@
  * order and with any repetition; what is of the moment (typing, presence) goes by its time.
  */
 
-import { blankChat, blankMessage, blankSets, isMember, joinBlock, joinChat, joinMessage, joinPending, joinPresence,
-  joinSets, joinUser } from "./join.js";
-import type { Block, Chat, Count, Limits, Link, Message, Pending, Presence, Reaction, Settings, Sets,
-  User } from "./model.js";
+import { blankChat, blankMessage, blankSets, isMember, joinBlock, joinChat, joinMessage, joinNotice, joinPending,
+  joinPresence, joinSets, joinUser } from "./join.js";
+import type { Block, Chat, Count, Limits, Link, Message, Notice, Pending, Preferences, Presence, Reaction, Settings,
+  Sets, User } from "./model.js";
 import { of } from "./runs.js";
 import { Draft, messageAt, type State, type Touched } from "./state.js";
 
@@ -48,7 +48,16 @@ export type Input =
   | { readonly type: "link"; readonly link: Link }
   /** How far the files of a message have come, from 0 to 1. */
   | { readonly type: "progress"; readonly clientMessageId: string; readonly fraction: number }
-  | { readonly type: "limits"; readonly limits: Limits; readonly skew: number };
+  | { readonly type: "limits"; readonly limits: Limits; readonly skew: number }
+  /** Of the list of notifications what is told. `read`: those are read and are otherwise what they were. */
+  | { readonly type: "notices"; readonly notices: readonly Notice[]; readonly read: readonly string[];
+      /** `null`: not said. */
+      readonly unread: number | null }
+  | { readonly type: "preferences"; readonly preferences: Preferences };
+
+/** What is of the moment: told to all tabs, and kept nowhere. */
+export type Moment = Extract<Input, { type: "presence" | "typing" | "lapse" | "fresh" | "link" | "progress" | "limits" |
+  "notices" | "preferences" }>;
 
 /** The state after these inputs. */
 export function reduce(state: State, ...inputs: readonly Input[]): State {
@@ -113,10 +122,7 @@ function step(draft: Draft, input: Input): void {
 }
 
 /** What is of the moment, and never kept. */
-function moment(
-  draft: Draft,
-  input: Extract<Input, { type: "presence" | "typing" | "lapse" | "fresh" | "link" | "progress" | "limits" }>,
-): void {
+function moment(draft: Draft, input: Moment): void {
   const { state } = draft;
   switch (input.type) {
     case "presence":
@@ -137,7 +143,27 @@ function moment(
     case "limits":
       draft.set("limits", input.limits);
       return draft.set("skew", input.skew);
+    case "notices":
+      return notices(draft, input);
+    case "preferences":
+      if (input.preferences.revision < (state.preferences?.revision ?? 0)) return;
+      return draft.set("preferences", input.preferences);
   }
+}
+
+function notices(draft: Draft, news: Extract<Input, { type: "notices" }>): void {
+  for (const notice of news.notices) {
+    const held = draft.state.notices.get(notice.noticeId);
+    const joined = held ? joinNotice(held, notice) : notice;
+    if (joined !== held) draft.setNotice(joined);
+  }
+  // Nothing is left unread: whatever is held was read.
+  const read = news.unread === 0 ? draft.state.notices.keys() : news.read;
+  for (const id of [...read]) {
+    const held = draft.state.notices.get(id);
+    if (held && !held.read) draft.setNotice({ ...held, read: true });
+  }
+  if (news.unread !== null) draft.set("unreadNotices", news.unread);
 }
 
 function message(draft: Draft, news: Message): void {

@@ -1,7 +1,7 @@
 /** What to show, worked out from what is known. Pure, and cheap enough to be asked at each drawing. */
 
 import { isMember } from "./join.js";
-import type { Chat, Member, Message, Pending, Presence, Tick } from "./model.js";
+import type { Chat, Level, Member, Message, Notice, Pending, Presence, Tick } from "./model.js";
 import { DELIVERED, SEEN, SENT } from "./model.js";
 import { counts } from "./reduce.js";
 import { has, less, size, union, within, NONE, type Runs } from "./runs.js";
@@ -147,6 +147,21 @@ export function pendingIn(state: State, chatId: string): readonly Pending[] {
   if (state.outbox.size === 0) return [];
   const rows = [...state.outbox.values()].filter((row) => row.chatId === chatId);
   return rows.sort((a, b) => a.createdAt - b.createdAt);
+}
+
+/** Of which messages of a chat the user is told now. */
+export function levelOf({ settings }: Chat, now: number): Level {
+  const { level = "all", levelUntil = 0 } = settings;
+  return levelUntil > 0 && levelUntil <= now ? "all" : level;
+}
+
+/** Notifications that are known here, newest first: not those that tell nothing any more, nor of a chat that was left. */
+export function notices(state: State): readonly Notice[] {
+  const told = [...state.notices.values()].filter(({ count, chatId }) => {
+    const chat = state.chats.get(chatId);
+    return count > 0 && (!chat || chat.removedAt < 0 || isMember(chat));
+  });
+  return told.sort((a, b) => b.updatedAt - a.updatedAt || (a.noticeId < b.noticeId ? 1 : -1));
 }
 
 /** Whether one may still edit this message. */

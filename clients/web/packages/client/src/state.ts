@@ -3,7 +3,7 @@
  * And the draft by which it does so: it copies what is touched, once a batch, and remembers what that was.
  */
 
-import type { Block, Chat, Limits, Link, Message, Pending, Presence, Sets, User } from "./model.js";
+import type { Block, Chat, Limits, Link, Message, Notice, Pending, Preferences, Presence, Sets, User } from "./model.js";
 import { NO_LIMITS } from "./model.js";
 
 /** Messages lie in pages, so that one that changes costs the copy of a page and not of a history. */
@@ -31,6 +31,12 @@ export interface State {
   /** Ids of what was in the outbox and is not any more, the newest: a late copy does not bring it back. */
   readonly settled: ReadonlySet<string>;
   readonly blocks: ReadonlyMap<string, Block>;
+  /** By id: those that were listed, or told since. */
+  readonly notices: ReadonlyMap<string, Notice>;
+  /** Unread in all, listed or not; stops at 1000. */
+  readonly unreadNotices: number;
+  /** `null`: not known yet, or the server has no such thing. */
+  readonly preferences: Preferences | null;
   readonly link: Link;
   readonly limits: Limits;
   /** Server's clock less this device's, in milliseconds. */
@@ -41,8 +47,8 @@ export function emptyState(me: string): State {
   return {
     me, chats: new Map(), messages: new Map(), sets: new Map(), users: new Map(), presence: new Map(),
     typing: new Map(),
-    outbox: new Map(), progress: new Map(), settled: new Set(), blocks: new Map(), link: { kind: "connecting" },
-    limits: NO_LIMITS, skew: 0,
+    outbox: new Map(), progress: new Map(), settled: new Set(), blocks: new Map(), notices: new Map(),
+    unreadNotices: 0, preferences: null, link: { kind: "connecting" }, limits: NO_LIMITS, skew: 0,
   };
 }
 
@@ -200,7 +206,11 @@ export class Draft {
     if (kept.length < pages.size) chats.set(chatId, new Map(kept));
   }
 
-  set<K extends "link" | "limits" | "skew">(key: K, value: State[K]): void {
+  setNotice(notice: Notice): void {
+    this.own(this.now.notices, (copy) => (this.now.notices = copy)).set(notice.noticeId, notice);
+  }
+
+  set<K extends "link" | "limits" | "skew" | "unreadNotices" | "preferences">(key: K, value: State[K]): void {
     this.now[key] = value;
   }
 

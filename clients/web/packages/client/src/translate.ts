@@ -13,6 +13,7 @@ import type { User as ProtoUser } from "./gen/adda/v1/user_pb.js";
 import { blankChat, blankSets } from "./join.js";
 import { NO_LIMITS, type Attachment, type Chat, type Count, type Limits, type Member, type Message,
   type MessageKind, type NoteKind, type Presence, type Role, type Settings, type Tick, type User } from "./model.js";
+import { levelOf, noticed } from "./notices.js";
 import { listed, type Input } from "./reduce.js";
 import { normal, type Runs } from "./runs.js";
 
@@ -122,6 +123,8 @@ export function settingsOf(settings: ChatSettings): Settings {
     pinnedAt: timeOf(settings.pinnedAt),
     archived: settings.archived,
     mutedUntil: timeOf(settings.mutedUntil),
+    level: levelOf(settings.notificationLevel),
+    levelUntil: timeOf(settings.notificationLevelUntil),
   };
 }
 
@@ -246,6 +249,8 @@ export function eventInputs({ event }: Event, me: string, now: number): Input[] 
       const { userId, blocked, revision } = event.value;
       return [{ type: "block", block: { userId, blocked, revision } }];
     }
+    case "notificationCreated":
+      return [noticed(event.value)];
     case "userTyping": {
       const { chatId, userId, typing } = event.value;
       return [{ type: "typing", chatId, userId, typing, now }];

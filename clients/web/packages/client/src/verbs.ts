@@ -1,12 +1,17 @@
 /** What a user does with messages, chats and people, each one call: what it answers is taken in at once. */
 
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { CallOptions } from "@connectrpc/connect";
 
 import { ChatKind, MemberRole, type Chat as ProtoChat } from "./gen/adda/v1/chat_pb.js";
 import { DeleteScope } from "./gen/adda/v1/message_calls_pb.js";
 import type { Message as ProtoMessage } from "./gen/adda/v1/message_pb.js";
-import type { Attachment, Member, Message, Role, User } from "./model.js";
+import { Platform } from "./gen/adda/v1/notification_pb.js";
+import type { MarkNotificationsReadRequestSchema } from "./gen/adda/v1/notification_service_pb.js";
+import type { Attachment, Level, Member, Message, Preferences, Role, User } from "./model.js";
+import { LEVELS, preferencesFor, preferencesOf, readNotices, readPreferences } from "./notices.js";
+import { readChat } from "./session/mend.js";
 import type { Core } from "./session/core.js";
 import { attachmentOf, chatInputs, memberOf, messageOf, profileInputs, settingsOf, userOf } from "./translate.js";
 
@@ -136,6 +141,59 @@ export abstract class Verbs {
       ...(mutedUntil === undefined ? {} : { mutedUntil: timestampFromMs(Math.max(mutedUntil, 1)) }) };
     const { settings } = await this.core.calls.call((options) => this.core.calls.chat.setChatSettings(request, options));
     if (settings) await this.core.commit([{ type: "settings", chatId, settings: settingsOf(settings) }]);
+  }
+
+  /** Of which messages of a chat the user is told, until then; 0: for good. */
+  async setLevel(chatId: string, level: Level, until = 0): Promise<void> {
+    const { calls } = this.core;
+    const request = { chatId, level: LEVELS[level], ...(until > 0 ? { until: timestampFromMs(until) } : {}) };
+    await calls.call((options) => calls.notices.setChatNotifications(request, options));
+    await readChat(this.core, chatId);
+  }
+
+  /** How this user wants to be told, into `state.preferences`: as it is now, or all of it anew. */
+  async preferences(wish?: Omit<Preferences, "revision">): Promise<void> {
+    if (!wish) return readPreferences(this.core);
+    const { calls } = this.core;
+    const request = { preferences: preferencesFor(wish) };
+    const { preferences } = await calls.call((options) => calls.notices.updatePreferences(request, options));
+    if (preferences) this.core.moment([{ type: "preferences", preferences: preferencesOf(preferences) }]);
+  }
+
+  /** Pushes come to this browser from now on: the token is Firebase's. At each start of the app, and when it is another. */
+  async registerPush(pushToken: string, locale: string, appVersion = ""): Promise<void> {
+    const { calls, device: deviceId } = this.core;
+    const request = { deviceId, pushToken, platform: Platform.WEB, locale, appVersion };
+    await calls.call((options) => calls.notices.registerDevice(request, options));
+  }
+
+  /** No pushes to this browser any more: before signing out. */
+  async unregisterPush(): Promise<void> {
+    const { calls, device: deviceId } = this.core;
+    await calls.call((options) => calls.notices.unregisterDevice({ deviceId }, options));
+  }
+
+  /** Reads notifications, newest first, into `select.notices`. Answers what to ask on with; empty after the last. */
+  async listNotices(pageToken = ""): Promise<string> {
+    return readNotices(this.core, pageToken);
+  }
+
+  /** The user has seen these, at most 100. */
+  async markNotices(noticeIds: readonly string[]): Promise<void> {
+    await this.markSeen({ notificationIds: [...noticeIds] }, noticeIds);
+  }
+
+  /** The user has seen all that came until then, as `updatedAt` has it. */
+  async markNoticesUntil(until: number): Promise<void> {
+    const read = [...this.core.state().notices.values()].filter(({ updatedAt }) => updatedAt <= until);
+    await this.markSeen({ allUntil: timestampFromMs(until) }, read.map(({ noticeId }) => noticeId));
+  }
+
+  private async markSeen(request: MessageInitShape<typeof MarkNotificationsReadRequestSchema>,
+    read: readonly string[]): Promise<void> {
+    const { calls } = this.core;
+    const { unreadCount } = await calls.call((options) => calls.notices.markNotificationsRead(request, options));
+    this.core.moment([{ type: "notices", notices: [], read, unread: unreadCount }]);
   }
 
   /** Users whom this one shares or shared a chat with; others are left out. */

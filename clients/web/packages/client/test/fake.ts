@@ -1,14 +1,16 @@
 /** A server that says what a test tells it to, and remembers what it was asked. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
 
 import type { TransportMaker } from "../src/calls.js";
-import { ChatKind, ChatSchema, MemberRole } from "../src/gen/adda/v1/chat_pb.js";
+import { ChatKind, ChatSchema, ChatSettingsSchema, MemberRole } from "../src/gen/adda/v1/chat_pb.js";
 import { ChatService } from "../src/gen/adda/v1/chat_service_pb.js";
 import { EventSchema } from "../src/gen/adda/v1/event_pb.js";
 import { MessageSchema, MessageType, type Message } from "../src/gen/adda/v1/message_pb.js";
+import { NotificationPreferencesSchema, NotificationSchema, Platform } from "../src/gen/adda/v1/notification_pb.js";
+import { NotificationService } from "../src/gen/adda/v1/notification_service_pb.js";
 import { ResumeOutcome, ServerFrameSchema, type CloseReason, type Hello, type MessageSend,
   type ServerFrame } from "../src/gen/adda/v1/stream_pb.js";
 import { ErrorInfoSchema, RetryInfoSchema } from "../src/gen/google/rpc/details_pb.js";
@@ -46,9 +48,11 @@ export class FakeStream {
     this.wake();
   }
 
-  ready(outcome = ResumeOutcome.RESUMED, more: { timeoutMs?: number; everyMs?: number; tokenMs?: number } = {}): void {
+  ready(outcome = ResumeOutcome.RESUMED,
+    more: { timeoutMs?: number; everyMs?: number; tokenMs?: number; notices?: number } = {}): void {
     this.say({ case: "ready", value: {
       sessionId: `s${this.hello.generation}`, userId: ME, serverTime: timestampFromMs(Date.now()), resumeOutcome: outcome,
+      unreadNotifications: more.notices ?? 0,
       heartbeatInterval: durationFromMs(more.everyMs ?? 60_000), heartbeatTimeout: durationFromMs(more.timeoutMs ?? 60_000),
       ...(more.tokenMs ? { tokenExpiresAt: timestampFromMs(Date.now() + more.tokenMs) } : {}),
     } });
@@ -103,6 +107,13 @@ export class FakeServer {
     chatId: CHAT, kind: ChatKind.DIRECT, revision: 1, memberCount: 2, unreadCount: 0,
     members: [ME, BOB].map((userId) => ({ userId, role: MemberRole.MEMBER, displayName: userId, visibleFromSeq: 1 })),
   })];
+  /** `false`: a server from before there were any. */
+  hasNotices = true;
+  /** Where pushes go, by device. */
+  readonly devices = new Map<string, string>();
+  notices = [create(NotificationSchema)].slice(1);
+  preferences = create(NotificationPreferencesSchema);
+  levels = 0;
   /** What the next calls fail with, by name. */
   readonly fails = new Map<string, ConnectError[]>();
   /** Streams are let in, in this way. */
@@ -111,6 +122,7 @@ export class FakeServer {
 
   readonly transport: TransportMaker = (interceptors) => createRouterTransport(({ service }) => {
     service(ChatService, this.routes());
+    if (this.hasNotices) service(NotificationService, this.noticeRoutes());
   }, { transport: { interceptors } });
 
   get stream(): FakeStream {
@@ -120,6 +132,45 @@ export class FakeServer {
   private may(call: string): void {
     const error = this.fails.get(call)?.shift();
     if (error) throw error;
+  }
+
+  private noticeRoutes(): Partial<ServiceImpl<typeof NotificationService>> {
+    const unread = (): number => this.notices.filter(({ read }) => !read).length;
+    return {
+      registerDevice: ({ deviceId, pushToken, platform }) => {
+        this.devices.set(deviceId, `${Platform[platform]} ${pushToken}`);
+        return {};
+      },
+      unregisterDevice: ({ deviceId }) => {
+        this.devices.delete(deviceId);
+        return {};
+      },
+      getPreferences: () => ({ preferences: this.preferences }),
+      updatePreferences: ({ preferences }) => {
+        this.may("updatePreferences");
+        this.preferences = { ...preferences!, revision: this.preferences.revision + 1 };
+        return { preferences: this.preferences };
+      },
+      setChatNotifications: ({ chatId, level, until }) => {
+        const chat = this.chats.find((each) => each.chatId === chatId)!;
+        chat.settings = create(ChatSettingsSchema, {
+          revision: ++this.levels, notificationLevel: level, ...(until ? { notificationLevelUntil: until } : {}) });
+        return {};
+      },
+      listNotifications: ({ pageSize, pageToken }) => {
+        const from = Number(pageToken);
+        const rest = this.notices.length > from + pageSize ? `${from + pageSize}` : "";
+        return { notifications: this.notices.slice(from, from + pageSize), nextPageToken: rest,
+          ...(from === 0 ? { unreadCount: unread() } : {}) };
+      },
+      markNotificationsRead: ({ notificationIds, allUntil }) => {
+        for (const each of this.notices) {
+          const old = allUntil !== undefined && timestampMs(each.updatedAt!) <= timestampMs(allUntil);
+          if (old || notificationIds.includes(each.notificationId)) each.read = true;
+        }
+        return { unreadCount: unread() };
+      },
+    };
   }
 
   private routes(): Partial<ServiceImpl<typeof ChatService>> {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { Speaker } from "./speaker.js";
 import { stage } from "./stage.js";
 import type { Person } from "./world.js";
 
@@ -109,4 +110,17 @@ test("a member is named by @ and a few letters", async () => {
   await ada.box.pressSequentially("come");
   await ada.box.press("Enter");
   await bo.message("come").locator(".mention", { hasText: `@Bo` }).waitFor();
+});
+
+test("who writes in a group is known by name before it is opened", async () => {
+  const [user, other] = [on.name("new"), on.name("yan")];
+  const [zoe, yan] = await Promise.all([
+    Speaker.at(on.adda.url, on.name("zoe"), "Zoe Ray"), Speaker.at(on.adda.url, other, "Yan Li")]);
+  const group = await zoe.group("Strangers", [user, other]);
+  await zoe.say(group, "hello all");
+  const person = await on.enter(user);
+  const preview = person.row("Strangers").locator(".preview");
+  await preview.getByText("Zoe Ray: hello all").waitFor();
+  await yan.say(group, "hi");
+  await preview.getByText("Yan Li: hi").waitFor();
 });

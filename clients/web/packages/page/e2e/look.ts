@@ -1,9 +1,11 @@
 /**
- * Screenshots for people: a talk with everything in it, at three widths, light and dark, in both languages. Writes them
- * where it is told: `npm run look -- DIR`.
+ * Screenshots for people: a talk with everything in it, and what a user missed, at three widths, light and dark, in both
+ * languages. Writes them where it is told: `npm run look -- DIR`.
  */
 
 import { mkdir } from "node:fs/promises";
+
+import type { Browser } from "playwright-core";
 
 import { Front } from "./front.js";
 import { png, type Paint } from "./png.js";
@@ -58,12 +60,72 @@ async function talk(server: string): Promise<void> {
   await rumi.say(late, "The slides are in the shared folder.");
 }
 
+/** Mitu was away: all kinds of notifications, one of them seen. */
+async function missed(server: string): Promise<void> {
+  const [mitu, tanvir, sadia, alex, nil] = await Promise.all([
+    Speaker.at(server, "mitu", "Mitu Das"), Speaker.at(server, "tanvir", "তানভীর হাসান"),
+    Speaker.at(server, "sadia", "Sadia Karim"), Speaker.at(server, "alex", "Alex Moreau"),
+    Speaker.at(server, "nil", "নীলাঞ্জনা চট্টোপাধ্যায় বন্দ্যোপাধ্যায়"),
+  ]);
+  const river = await alex.group("River walk", ["mitu", "sadia"]);
+  await mitu.read(river, (await alex.say(river, "Saturday at six?")).seq);
+  const group = await tanvir.group("Friday adda ☕", ["mitu", "sadia", "alex"]);
+  const mine = await mitu.say(group, "I have the key.");
+  for (const [who, emoji] of [[alex, "👍"], [sadia, "🎉"]] as const) await who.react(group, mine.messageId, emoji);
+  await tanvir.say(group, "@mitu, চাবিটা কার কাছে?", "", ["mitu"]);
+  const long = await nil.group("বিশ্ববিদ্যালয়ের পুরোনো বন্ধুদের সাপ্তাহিক সাহিত্যসভা ও চায়ের আসর", ["mitu"]);
+  await nil.say(long, "শুভেচ্ছা সবাইকে");
+  const direct = await sadia.direct("mitu");
+  for (const text of ["Are you there?", "The train is late.", "I'll call you."]) await sadia.say(direct, text);
+}
+
+type Look = Pick<NonNullable<Parameters<Browser["newContext"]>[0]>, "viewport" | "colorScheme">;
+
+/** The bell, its list, how one wants to be told, and where there is nothing yet. */
+async function notices(look: Look, name: string): Promise<void> {
+  const mitu = await Person.at(browser, front, "mitu", look);
+  const { page } = mitu;
+  const shoot = (what: string): Promise<unknown> =>
+    page.screenshot({ path: `${OUT}/${what}-${name}.png`, animations: "disabled" });
+  const bell = page.locator(".bell");
+  await mitu.row("Sadia").waitFor();
+  await bell.locator(".badge", { hasText: /^[6-9]$/ }).waitFor();
+  await shoot("bell");
+  await bell.click();
+  await page.locator(".notices li").nth(5).waitFor();
+  await shoot("notices");
+  await page.keyboard.press("Tab");
+  await shoot("notices-focus");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Settings" }).click();
+  if (await page.locator(".window").count() === 0) await page.getByRole("button", { name: "Add quiet hours" }).click();
+  await page.locator(".window").first().waitFor();
+  await page.getByText("Mentions of me").scrollIntoViewIfNeeded();
+  await shoot("wishes");
+  await page.getByLabel("Language").selectOption("bn");
+  // The page is drawn anew.
+  await page.getByRole("button", { name: "সেটিংস" }).click();
+  await page.locator(".window").first().scrollIntoViewIfNeeded();
+  await shoot("wishes-bn");
+  await page.keyboard.press("Escape");
+  await bell.click();
+  await page.locator(".notices li").nth(5).waitFor();
+  await shoot("notices-bn");
+  await mitu.leave();
+  const none = await Person.at(browser, front, "newcomer", look);
+  await none.page.locator(".bell").click();
+  await none.page.locator(".notices p").waitFor();
+  await none.page.screenshot({ path: `${OUT}/notices-none-${name}.png`, animations: "disabled" });
+  await none.leave();
+}
+
 const adda = await Adda.start();
 const front = await Front.open(adda.url);
 const browser = await launch();
 await mkdir(OUT, { recursive: true });
 try {
   await talk(adda.url);
+  await missed(adda.url);
   const sadia = await Person.at(browser, front, "sadia");
   await sadia.open("Rumi");
   await sadia.page.locator("input[type=file]").setInputFiles({
@@ -109,6 +171,7 @@ try {
       await rumi.page.keyboard.press("Escape");
       await shoot("bengali");
       await rumi.leave();
+      await notices({ viewport: { width, height }, colorScheme: scheme }, `${width}-${scheme}`);
       await sadia.page.goto(front.url);
     }
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: scheme });

@@ -65,9 +65,11 @@ describe.each(["light", "dark"] as const)("axe finds nothing: %s", (colorScheme)
     await person.message("mine").getByRole("button", { name: "Actions" }).click();
     expect(await complaints(person)).toEqual([]);
     await person.page.keyboard.press("Escape");
-    for (const name of ["Settings", "New chat", "About this chat"]) {
+    for (const name of ["Notifications", "Settings", "New chat", "About this chat"]) {
       await person.page.getByRole("button", { name }).click();
       await person.page.getByRole("dialog").waitFor();
+      if (name === "Notifications") await person.page.getByText("added you to the group").waitFor();
+      if (name === "Settings") await person.page.getByRole("button", { name: "Add quiet hours" }).click();
       expect(await complaints(person)).toEqual([]);
       await person.page.keyboard.press("Escape");
     }

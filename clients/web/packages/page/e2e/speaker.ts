@@ -36,13 +36,23 @@ export class Speaker {
     return (await this.chat.listChats({ pageSize: 1 })).chats[0]!.chatId;
   }
 
-  async say(chatId: string, text: string, replyToMessageId = ""): Promise<{ messageId: string; seq: number }> {
-    const message = { chatId, clientMessageId: crypto.randomUUID(), text, replyToMessageId };
+  async say(chatId: string, text: string, replyToMessageId = "", mentions: string[] = []):
+    Promise<{ messageId: string; seq: number }> {
+    const message = { chatId, clientMessageId: crypto.randomUUID(), text, replyToMessageId, mentions };
     return (await this.chat.sendMessage({ message })).outcome!;
+  }
+
+  /** The newest messages of a chat. */
+  async messages(chatId: string): Promise<readonly { messageId: string; text: string }[]> {
+    return (await this.chat.listMessages({ chatId })).messages;
   }
 
   async react(chatId: string, messageId: string, emoji: string): Promise<void> {
     await this.chat.addReaction({ chatId, messageId, emoji });
+  }
+
+  async unreact(chatId: string, messageId: string, emoji: string): Promise<void> {
+    await this.chat.removeReaction({ chatId, messageId, emoji });
   }
 
   /** Many messages, many at a time: their order is not that of the texts. */

@@ -57,6 +57,15 @@ export function ago(at: number, now: number): string {
   return days <= 1 ? `${day(at, now)} ${clock(at)}` : day(at, now);
 }
 
+/** A day of the week, Monday 1 to Sunday 7. */
+export function weekday(day: number, long: boolean): string {
+  // The first day of 2024 was a Monday. What is short in Bengali is too long for a button.
+  const at = new Date(2024, 0, day).getTime();
+  if (long) return format("weekday", { weekday: "long" }, at);
+  return locale().startsWith("bn") ? format("narrow weekday", { weekday: "narrow" }, at)
+    : format("short weekday", { weekday: "short" }, at);
+}
+
 /** Whole: for those who hover, and for machines. */
 export function full(at: number): string {
   return format("full", { dateStyle: "full", timeStyle: "short" }, at);

@@ -9,11 +9,13 @@ import { isMember } from "../join.js";
 import type { Input } from "../reduce.js";
 import { has, top, type Runs } from "../runs.js";
 import { unread } from "../select.js";
-import { chatInputs, messageOf } from "../translate.js";
+import { chatInputs, messageOf, userOf } from "../translate.js";
 import type { Core } from "./core.js";
 
 const INBOX_PAGE = 100;
 export const PAGE = 100;
+/** Users that may be asked about at once. */
+const NAMES = 100;
 /** A hole larger than this is left until it is scrolled to. */
 const TOO_MUCH = 400;
 /** Chats with unread messages whose newest are read in the background after a gap. */
@@ -43,6 +45,21 @@ export async function readInbox(core: Core, heard: ReadonlySet<string>, signal: 
   } while (pageToken !== "");
   const lost = before.filter((chatId) => !listed.has(chatId) && !heard.has(chatId));
   if (lost.length > 0) await core.commit(lost.map((chatId) => ({ type: "forget", chatId }) as const));
+}
+
+/** Asks who these are, where it is not known: in a group whose members were never listed here anybody may write. */
+export async function readNames(core: Core, ids: readonly string[]): Promise<void> {
+  const { calls } = core;
+  const unknown = [...new Set(ids)].filter((id) => id !== "" && !core.state().users.has(id));
+  try {
+    for (let at = 0; at < unknown.length; at += NAMES) {
+      const userIds = unknown.slice(at, at + NAMES);
+      const { users } = await calls.call((options) => calls.users.getUsers({ userIds }, options));
+      await core.commit(users.map((user) => ({ type: "user", user: userOf(user) })));
+    }
+  } catch {
+    // Then they are shown by their ids.
+  }
 }
 
 /** Reads messages from `first` to `last`, and keeps them. */

@@ -8,12 +8,13 @@ import { pause } from "../env.js";
 import { toAddaError, wantsToken } from "../errors.js";
 import { CloseReason, type Ready } from "../gen/adda/v1/stream_pb.js";
 import type { Link } from "../model.js";
+import { readNotices, readPreferences } from "../notices.js";
 import type { Input } from "../reduce.js";
 import { has } from "../runs.js";
 import { peer } from "../select.js";
 import { millisOf, timeOf } from "../translate.js";
 import { serverNow, type Core } from "./core.js";
-import { hole, readChanges, readChat, readInbox, readRange, readUnread } from "./mend.js";
+import { hole, readChanges, readChat, readInbox, readNames, readRange, readUnread } from "./mend.js";
 import { Outbox } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Screen } from "./screen.js";
@@ -40,6 +41,7 @@ export class Session implements Listener {
   private reading = new Map<string, boolean>();
   /** Whose presence was asked for on this stream. */
   private wondered = new Set<string>();
+  private unnamed = new Set<string>();
   private refused = 0;
 
   constructor(private readonly core: Core, private readonly instance: string, private readonly client: string) {
@@ -140,6 +142,7 @@ export class Session implements Listener {
     this.refused = 0;
     this.heard = new Set();
     this.wondered = new Set();
+    this.unnamed = new Set();
     const { signal } = this.life;
     void this.heartbeats(Math.max(500, millisOf(ready.heartbeatInterval) || 30_000), signal);
     void this.tokens(timeOf(ready.tokenExpiresAt), signal);
@@ -152,6 +155,9 @@ export class Session implements Listener {
     this.outbox.start();
     this.receipts.start();
     this.link({ kind: "up", sessionId: ready.sessionId });
+    // May be changed elsewhere unheard: no event tells it.
+    void this.quietly(() => readPreferences(this.core));
+    if (core.state().notices.size > 0) void this.quietly(() => readNotices(core));
   }
 
   caughtUp(): void {}
@@ -161,6 +167,7 @@ export class Session implements Listener {
     const stream = this.stream;
     try {
       await readInbox(this.core, this.heard, signal);
+      void readNames(this.core, [...this.core.state().chats.values()].map(({ last }) => last?.senderId ?? ""));
       if (signal.aborted) return;
       await stream?.release();
       this.receipts.start();
@@ -175,6 +182,10 @@ export class Session implements Listener {
     for (const input of inputs) {
       const chatId = chatOf(input);
       if (chatId) chats.add(chatId);
+      if (input.type === "notices" && input.notices.length + input.read.length === 0) {
+        // Several were read, and it is not said which.
+        if (this.core.state().notices.size > 0) void this.quietly(() => readNotices(this.core));
+      }
       if (input.type === "deleted") this.afterDeletion(input.chatId, input.seq, input.senderId);
     }
     for (const chatId of chats) {
@@ -198,6 +209,11 @@ export class Session implements Listener {
     // Heard of by an event alone: what is the user's own is asked for.
     if (chat.revision > chat.removedAt && chat.count.lastSeq < 0) {
       return this.read(chatId, () => readChat(this.core, chatId));
+    }
+    const writer = chat.last?.senderId ?? "";
+    if (!this.core.state().users.has(writer) && !this.unnamed.has(writer)) {
+      this.unnamed.add(writer);
+      void readNames(this.core, [writer]);
     }
     const other = peer(this.core.state(), chat)?.userId;
     if (other && chat.last?.senderId === other && !this.core.state().presence.has(other) && !this.wondered.has(other)) {
@@ -231,7 +247,7 @@ export class Session implements Listener {
     });
   }
 
-  private async quietly(how: () => Promise<void>): Promise<void> {
+  private async quietly(how: () => Promise<unknown>): Promise<void> {
     try {
       await how();
     } catch {

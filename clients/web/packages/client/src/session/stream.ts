@@ -174,7 +174,8 @@ export class Stream {
     const skew = ready.serverTime ? timeOf(ready.serverTime) - core.env.now() : 0;
     const resumed = ready.resumeOutcome === ResumeOutcome.RESUMED;
     this.held = !resumed;
-    core.moment([{ type: "fresh" }, { type: "limits", limits: limitsOf(ready.limits), skew }]);
+    core.moment([{ type: "fresh" }, { type: "limits", limits: limitsOf(ready.limits), skew },
+      { type: "notices", notices: [], read: [], unread: ready.unreadNotifications }]);
     await this.listener.ready(ready, resumed);
   }
 }

@@ -1,10 +1,11 @@
 /** About one chat: who is in it, what this user wants of it, and the way out. */
 
-import { select, type Chat, type Member, type Role } from "@adda/client";
+import { select, type Chat, type Level, type Member, type Role } from "@adda/client";
 import { useCallback, useEffect, useState, type FormEvent } from "react";
 
 import { usePage, useView } from "../context.js";
 import { t } from "../i18n/index.js";
+import { clock, day } from "../time.js";
 import { Avatar } from "./avatar.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icons.js";
@@ -53,6 +54,7 @@ export function Details({ chat, onClose }: { chat: Chat; onClose(): void }) {
             </button>
           </div>
         )}
+        <Told chat={chat} />
         {chat.kind === "group" && <Group chat={chat} />}
         {other && !missing.has("people") && <BlockButton userId={other} />}
         {chat.kind === "group" && !missing.has("groups") && (
@@ -69,6 +71,44 @@ export function Details({ chat, onClose }: { chat: Chat; onClose(): void }) {
         )}
       </div>
     </Dialog>
+  );
+}
+
+const HOUR = 3_600_000;
+/** For how long one may be told less, by the name of each. */
+const SPANS = { hour: HOUR, evening: 8 * HOUR, week: 168 * HOUR } as const;
+
+/** Of which messages the user is told. Not shown where the server has no such thing. */
+function Told({ chat }: { chat: Chat }) {
+  const { adda, attempt } = usePage();
+  const there = useView((state) => state.preferences !== null);
+  if (!there) return null;
+  const now = Date.now();
+  const level = select.levelOf(chat, now);
+  const { levelUntil = 0 } = chat.settings;
+  const set = (next: Level, until = 0): void => void attempt(null, () => adda.setLevel(chat.chatId, next, until));
+  return (
+    <section>
+      <label>{t("details.level")}
+        <select value={level} onChange={(event) => set(event.target.value as Level)}>
+          {(["all", "mentions", "none"] as const).map((each) => (
+            <option key={each} value={each}>{t(`details.level.${each}`)}</option>
+          ))}
+        </select>
+      </label>
+      {level !== "all" && (
+        <label>{t("details.until")}
+          <select value={levelUntil > 0 ? "set" : "ever"} onChange={({ target }) =>
+            set(level, target.value === "ever" ? 0 : now + SPANS[target.value as keyof typeof SPANS])}>
+            <option value="ever">{t("details.until.ever")}</option>
+            {levelUntil > 0 && <option value="set">{`${day(levelUntil, now)}, ${clock(levelUntil)}`}</option>}
+            {(["hour", "evening", "week"] as const).map((each) => (
+              <option key={each} value={each}>{t(`details.until.${each}`)}</option>
+            ))}
+          </select>
+        </label>
+      )}
+    </section>
   );
 }
 

@@ -16,6 +16,7 @@ const paths = {
   mute: "M4 9.5v5h3.5L12 18V6L7.5 9.5zM16 9.5l4.5 5M20.5 9.5l-4.5 5",
   file: "M7 3h7l4 4v14H7zM14 3v4h4",
   archive: "M4 7h16v3H4zM6 10v9h12v-9M10 14h4",
+  bell: "M6 16.5h12l-1.6-2.4V10a4.4 4.4 0 0 0-8.8 0v4.1zM10.3 19.5a1.9 1.9 0 0 0 3.4 0",
   warn: "M12 4 3 19h18zM12 10v4M12 16.5v.01",
   clock: "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16ZM12 8v4l2.5 2",
 } as const;

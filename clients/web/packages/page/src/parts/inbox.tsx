@@ -9,6 +9,7 @@ import { number, t } from "../i18n/index.js";
 import { draft } from "../preferences.js";
 import { brief, full } from "../time.js";
 import { Avatar } from "./avatar.js";
+import { Bell } from "./bell.js";
 import { Icon, Ticks } from "./icons.js";
 import { NewChat } from "./new-chat.js";
 import { line } from "./say.js";
@@ -52,6 +53,7 @@ export function Inbox({ account, chatId }: { account: Account; chatId: string | 
               onClick={() => setArchived(false)}><Icon name="back" /></button>
           : null}
         <h1>{archived ? t("inbox.archived") : t("inbox.title")}</h1>
+        <Bell />
         <button type="button" className="round" aria-label={t("inbox.settings")}
           onClick={() => setDialog("settings")}><Icon name="settings" /></button>
         <button type="button" className="round" aria-label={t("inbox.new")}
@@ -157,7 +159,7 @@ function ChatRow({ chat, isOpen }: { chat: Chat; isOpen: boolean }) {
   const adda = useAdda();
   const now = Date.now();
   const typed = isOpen ? "" : draft(adda.me, chat.chatId);
-  const muted = chat.settings.mutedUntil > now;
+  const muted = chat.settings.mutedUntil > now || select.levelOf(chat, now) === "none";
   return (
     <li>
       <a href={`#/c/${chat.chatId}`} className="row" aria-current={isOpen ? "page" : undefined}

@@ -1,6 +1,6 @@
 /** What came, said to screen readers, and to the desktop where nobody looks. */
 
-import { select, type Message } from "@adda/client";
+import { rings, select, type Message } from "@adda/client";
 import { useEffect, useRef, useState } from "react";
 
 import { useAdda, usePage } from "../context.js";
@@ -42,12 +42,18 @@ function announce({ state }: { state: Parameters<typeof line>[0] }, message: Mes
 
 function ring(adda: { state: Parameters<typeof line>[0] }, message: Message, open: () => void): void {
   const wish = notify();
-  if (!wish.on || document.visibilityState === "visible" || isQuiet(wish, new Date())) return;
+  if (!wish.on || document.visibilityState === "visible") return;
   if (!("Notification" in window) || Notification.permission !== "granted") return;
   const { state } = adda;
+  // Where the server does not keep quiet hours, this device does.
+  if (!state.preferences && isQuiet(wish, new Date())) return;
+  const how = rings(state, message, Date.now());
   const chat = state.chats.get(message.chatId);
-  if (!chat || chat.settings.mutedUntil > Date.now() || (message.note && message.note.kind !== "announcement")) return;
-  const shown = new Notification(select.titleOf(state, chat), { body: line(state, message), tag: message.chatId });
+  if (!how || !chat) return;
+  const title = how.preview === "none" ? t("app.name") : select.titleOf(state, chat);
+  const body = how.preview === "full" ? line(state, message)
+    : how.preview === "sender" ? t("live.from", { name: select.nameOf(state, message.senderId) }) : t("live.new");
+  const shown = new Notification(title, { body, tag: message.chatId, silent: how.silent });
   shown.onclick = () => {
     window.focus();
     open();

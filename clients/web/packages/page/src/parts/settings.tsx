@@ -4,8 +4,9 @@ import { useEffect, useState } from "react";
 import type { Account } from "../account.js";
 import { usePage } from "../context.js";
 import { LANGUAGES, currentLanguage, t } from "../i18n/index.js";
-import { notify, setNotify, setTheme, theme, type Notify, type Theme } from "../preferences.js";
+import { setTheme, theme, type Theme } from "../preferences.js";
 import { Dialog } from "./dialog.js";
+import { Notifications } from "./notify.js";
 
 export function Settings({ account, onClose }: { account: Account; onClose(): void }) {
   const { setLanguage, signOut } = usePage();
@@ -37,40 +38,6 @@ export function Settings({ account, onClose }: { account: Account; onClose(): vo
         <p className="quiet small">{t("settings.signout.hint")}</p>
       </div>
     </Dialog>
-  );
-}
-
-function Notifications() {
-  const [held, hold] = useState<Notify>(notify);
-  const [denied, setDenied] = useState(() => "Notification" in window && Notification.permission === "denied");
-  const change = (next: Notify): void => {
-    setNotify(next);
-    hold(next);
-  };
-  const turn = async (on: boolean): Promise<void> => {
-    if (on && (!("Notification" in window) || (await Notification.requestPermission()) !== "granted")) {
-      return setDenied(true);
-    }
-    change({ ...held, on });
-  };
-  return (
-    <fieldset>
-      <label className="check">
-        <input type="checkbox" checked={held.on} onChange={(event) => void turn(event.target.checked)} />
-        {t("settings.notify")}
-      </label>
-      {denied && <p className="quiet small" role="alert">{t("settings.notify.denied")}</p>}
-      {held.on && (
-        <div className="pair">
-          <span>{t("settings.quiet")}</span>
-          {(["from", "to"] as const).map((edge) => (
-            <label key={edge}>{t(`settings.quiet.${edge}`)}
-              <input type="time" value={held[edge]} onChange={(event) => change({ ...held, [edge]: event.target.value })} />
-            </label>
-          ))}
-        </div>
-      )}
-    </fieldset>
   );
 }
 
