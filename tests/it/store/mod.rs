@@ -23,6 +23,7 @@ mod people;
 mod receipts;
 mod search;
 mod services;
+mod settings;
 mod sqlite;
 mod unread;
 mod users;
