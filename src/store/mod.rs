@@ -26,6 +26,7 @@ mod owned;
 mod people;
 mod services;
 pub mod sqlite;
+pub mod turn;
 mod values;
 
 pub use content::Content;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::{Shared, note};
-use crate::model::MessageId;
+use crate::store::turn::{Page, Turn};
 use crate::store::{NewJob, StoreError};
 
 /// Who reads on.
@@ -30,23 +30,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 async fn read_on(shared: &Shared) -> Result<(), StoreError> {
-    let until = MessageId(shared.clock.now().minus(AGE).first_id());
-    loop {
-        let turn = shared.store.take_turn(TURN, &shared.node, LEASE, until).await?;
-        let Some(after) = turn else { return Ok(()) };
-        let mut page = shared.store.log(after, PAGE).await?;
-        let full = page.len() >= PAGE as usize;
-        let read = page.len();
-        page.retain(|message| message.id < until);
-        let Some(last) = page.last().map(|message| message.id) else { return Ok(()) };
-        let sent = page.iter().filter(|message| message.deleted_at.is_none());
+    let turn = Turn { name: TURN, holder: &shared.node, lease: LEASE, page: PAGE };
+    let until = shared.clock.now().minus(AGE);
+    while let Some(Page { messages, more, .. }) = turn.next(&*shared.store, until).await? {
+        let Some(last) = messages.last().map(|message| message.id) else { break };
+        let sent = messages.iter().filter(|message| message.deleted_at.is_none());
         let jobs: Vec<NewJob> = sent.map(|message| Event::message_sent(message).job()).collect();
-        if !note::put(shared, &jobs).await
-            || !shared.store.move_turn(TURN, &shared.node, last).await?
-            || !full
-            || page.len() < read
-        {
-            return Ok(());
+        if !note::put(shared, &jobs).await || !turn.move_on(&*shared.store, last).await? || !more {
+            break;
         }
     }
+    Ok(())
 }

@@ -13,13 +13,12 @@ use crate::model::{
 };
 use crate::push::rules::Facts;
 use crate::store::UnreadQuery;
+use crate::store::turn::Turn;
 
 /// Who reads on, how late, and for how long a node has the turn.
 const PASSES: [(&str, Duration); 2] =
     [("notices", NOTICE_AFTER), ("notices-at-last", NOTICE_AT_LAST)];
 const LEASE: Duration = Duration::from_secs(10);
-/// Where there was no turn before, the log is read from so long ago.
-const START: Duration = Duration::from_secs(3600);
 /// Messages at once.
 const PAGE: u32 = 500;
 
@@ -40,32 +39,24 @@ impl Service {
     }
 
     async fn read_pass(&self, name: &str, age: Duration, at: &mut Option<MessageId>) -> Result<()> {
-        let now = self.clock.now();
-        let until = MessageId(now.minus(age).first_id());
+        let until = self.clock.now().minus(age);
         if let Some(at) = *at {
             let next = self.store.log(at, 1).await?;
-            if next.first().is_none_or(|message| message.id >= until) {
+            if next.first().is_none_or(|message| message.id >= MessageId(until.first_id())) {
                 return Ok(());
             }
         }
-        let node = self.bus.node().clone();
-        // What was stored before there was a turn, by a node that did not live to take it, counts.
-        let start = MessageId(now.minus(age + START).first_id());
-        loop {
-            let turn = self.store.take_turn(name, &node, LEASE, start).await?;
-            let Some(after) = turn else { return Ok(()) };
-            *at = Some(after);
-            let mut page = self.store.log(after, PAGE).await?;
-            let full = page.len() >= PAGE as usize;
-            let read = page.len();
-            page.retain(|message| message.id < until);
-            let Some(last) = page.last().map(|message| message.id) else { return Ok(()) };
-            self.note_notices(self.notices_of(&page).await?).await?;
-            if !self.store.move_turn(name, &node, last).await? || !full || page.len() < read {
+        let turn = Turn { name, holder: self.bus.node(), lease: LEASE, page: PAGE };
+        while let Some(page) = turn.next(&*self.store, until).await? {
+            *at = Some(page.after);
+            let Some(last) = page.messages.last().map(|message| message.id) else { break };
+            self.note_notices(self.notices_of(&page.messages).await?).await?;
+            if !turn.move_on(&*self.store, last).await? || !page.more {
                 *at = Some(last);
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// What these messages are to be noted as.

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use super::Look;
 use crate::chat::Service;
-use crate::chat::limits::{PUSH_AGE, PUSH_PAGE, PUSH_TURN};
+use crate::chat::limits::{PUSH_PAGE, PUSH_TURN};
 use crate::error::Result;
-use crate::model::{Message, MessageId};
+use crate::model::Message;
+use crate::store::turn::{Page, Turn};
 
 /// How often it is looked, at most and at least.
 const EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -33,30 +34,20 @@ impl Service {
     }
 
     async fn look_on(self: &Arc<Self>, look: Look, behind: Duration) -> Result<()> {
-        let turn = match look {
+        let name = match look {
             Look::First | Look::AtOnce => "pushes-first",
             Look::Second | Look::Again => "pushes-second",
         };
-        let now = self.clock.now();
-        let until = MessageId(now.minus(behind).first_id());
-        // What was stored before there was a turn, by a node that did not live to take it, is due
-        // as well.
-        let start = MessageId(now.minus(behind + PUSH_AGE).first_id());
-        loop {
-            let node = self.bus.node();
-            let taken = self.store.take_turn(turn, node, PUSH_TURN, start).await?;
-            let Some(after) = taken else { return Ok(()) };
-            let mut page = self.store.log(after, PUSH_PAGE).await?;
-            let full = page.len() >= PUSH_PAGE as usize;
-            let read = page.len();
-            page.retain(|message| message.id < until);
-            let Some(last) = page.last().map(|message| message.id) else { return Ok(()) };
-            let all = page.len() == read;
-            self.push_page(look, page).await?;
-            if !self.store.move_turn(turn, node, last).await? || !full || !all {
-                return Ok(());
+        let turn = Turn { name, holder: self.bus.node(), lease: PUSH_TURN, page: PUSH_PAGE };
+        let until = self.clock.now().minus(behind);
+        while let Some(Page { messages, more, .. }) = turn.next(&*self.store, until).await? {
+            let Some(last) = messages.last().map(|message| message.id) else { break };
+            self.push_page(look, messages).await?;
+            if !turn.move_on(&*self.store, last).await? || !more {
+                break;
             }
         }
+        Ok(())
     }
 
     async fn push_page(self: &Arc<Self>, look: Look, page: Vec<Message>) -> Result<()> {

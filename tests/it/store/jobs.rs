@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adda::model::{MessageId, NodeId};
+use adda::store::turn::Turn;
 use adda::store::{Job, NewJob};
 use tokio::task::JoinSet;
 
@@ -23,6 +24,7 @@ on_every_store!(
     a_turn_is_of_one_holder_until_its_lease_is_over,
     a_turn_remembers_how_far_it_came,
     who_has_lost_the_turn_moves_nothing,
+    what_was_stored_before_the_first_turn_is_read_in_it,
 );
 
 const LONG: Duration = Duration::from_secs(600);
@@ -201,4 +203,31 @@ async fn who_has_lost_the_turn_moves_nothing(bench: &Bench) {
     eventually("b gets it", async || turn(bench, "b", LONG, start).await).await;
     assert!(!bench.node().move_turn("log", &node("a"), next).await.unwrap());
     assert_eq!(turn(bench, "b", LONG, start).await, Some(start));
+}
+
+async fn what_was_stored_before_the_first_turn_is_read_in_it(bench: &Bench) {
+    let id = bench.group(&["ana", "bob"]).await;
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        sent.push(bench.send(id, "ana").await.id);
+        bench.later().await;
+    }
+    let holder = node("a");
+    let turn = Turn { name: "log", holder: &holder, lease: LONG, page: 2 };
+    // Once all of it has been there for a while: longer than whoever stored it has lived, say.
+    let until = bench.clock.now().plus(LONG);
+    let store = bench.node();
+    let mut read = Vec::new();
+    loop {
+        let page = turn.next(&**store, until).await.unwrap().expect("nobody else has it");
+        let Some(last) = page.messages.last().map(|message| message.id) else { break };
+        read.extend(page.messages.iter().map(|message| message.id));
+        assert!(turn.move_on(&**store, last).await.unwrap());
+    }
+    assert!(read.ends_with(&sent), "{read:?}");
+    let page = turn.next(&**store, bench.clock.now().minus(LONG)).await.unwrap().unwrap();
+    assert!(page.messages.is_empty() && !page.more, "what is younger waits");
+    let other = node("b");
+    let other = Turn { holder: &other, ..turn };
+    assert!(other.next(&**store, until).await.unwrap().is_none());
 }
