@@ -2,6 +2,10 @@
 
 SHELL := /bin/bash
 CARGO ?= cargo
+# A machine that builds once has no use for what a second build would reuse.
+ifeq ($(CI),true)
+export CARGO_INCREMENTAL ?= 0
+endif
 DEV_STORE ?= sqlite:dev.db
 PAGE = clients/web/packages/page/dist
 

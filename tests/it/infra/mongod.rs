@@ -23,8 +23,9 @@ const INITIATED: i32 = 23;
 
 /// Each test has a database of its own, of some seventy files; mongod keeps a file open for 28 hours
 /// after its last use, and aborts once it may open no more. Those of tests that are over are closed.
-const IDLE_FILES: &str =
-    "file_manager=(close_idle_time=10,close_scan_interval=5,close_handle_minimum=250)";
+/// Its journal takes 300 MB at once, of which tests write some; there are a hundred mongods in a run.
+const SMALL: &str = "file_manager=(close_idle_time=10,close_scan_interval=5,close_handle_minimum=250),\
+                     log=(file_max=16MB,prealloc=false)";
 
 /// A replica set whose members a test may kill.
 #[derive(Debug)]
@@ -79,6 +80,22 @@ impl Mongod {
         let hello = ask(self.port, "admin", doc! { "hello": 1 }, LOOK);
         // Also one that is paused once it was found to be there.
         tokio::time::timeout(LOOK * 2, hello).await.ok()?.ok()
+    }
+}
+
+/// Its data goes with it, or the sets of all tests fill the disk; its log stays.
+impl Drop for Mongod {
+    fn drop(&mut self) {
+        self.process.kill();
+        let dir = folder(&format!("mongod-{}", self.port));
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                let _ = std::fs::remove_dir_all(path);
+            } else if entry.file_name() != "log" {
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 }
 
@@ -243,7 +260,7 @@ async fn run(program: &Path, port: u16) -> Option<Process> {
         "--replSet", "adda", "--port", &number, "--bind_ip", "127.0.0.1", "--dbpath", &path,
         "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "200", "--nounixsocket",
         "--setParameter", "diagnosticDataCollectionEnabled=false",
-        "--wiredTigerEngineConfigString", IDLE_FILES,
+        "--wiredTigerEngineConfigString", SMALL,
     ];
     let process = Mutex::new(Process::start(program, &args, &dir.join("log")));
     let up = until(async || process.lock().has_ended() || answers(port).await).await;

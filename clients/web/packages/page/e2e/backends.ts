@@ -49,7 +49,8 @@ export async function start(pair: Pair): Promise<Backends> {
   const [mongo, redis] = [await freePort(), await freePort()];
   const children = [
     run("mongod", ["--port", `${mongo}`, "--dbpath", dir, "--replSet", "adda", "--bind_ip", "127.0.0.1",
-      "--wiredTigerCacheSizeGB", "0.25", "--unixSocketPrefix", dir, "--nounixsocket"]),
+      "--wiredTigerCacheSizeGB", "0.25", "--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)",
+      "--unixSocketPrefix", dir, "--nounixsocket"]),
     run("redis-server", ["--port", `${redis}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir]),
   ];
   await initiate(mongo);
