@@ -11,45 +11,64 @@ use super::search;
 use crate::clock::Timestamp;
 use crate::model::{ChatId, MAX_SEQ, Message, MessageId, Run, Seq, UserId};
 use crate::store::{
-    AppendError, Appended, ChangeCursor, ChangedMessage, Head, NewMessage, Result, Span, WrittenBy,
+    AppendError, Appended, ChangeCursor, ChangedMessage, Head, NewMessage, Result, Span,
+    StoreError, WrittenBy,
 };
 
-/// Puts a message behind the newest of its chat, or finds that it is there.
+/// Puts a message behind the newest of its chat, or finds that it is there. Whoever is refused
+/// is told so before anything is written.
 pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<Appended, AppendError> {
     let sender = new.sender.as_ref().map_or("", UserId::as_str);
-    if let Some(first) = by_client_id(db, new.chat, sender, &new.client_message_id)? {
-        if first.content_hash != new.content_hash {
-            return Err(AppendError::Reused);
+    let (newest, member) = place(db, new.chat, sender)?;
+    let refused = if new.sender.is_some() && !member {
+        Some(AppendError::NotMember)
+    } else {
+        (newest >= MAX_SEQ).then_some(AppendError::Full)
+    };
+    if refused.is_none() {
+        let message = new.at(newest + 1);
+        if insert_once(db, &message, &new.words)? {
+            return Ok(Appended { message: Arc::new(message), duplicate: false });
         }
-        return Ok(Appended { message: Arc::new(first), duplicate: true });
     }
-    if new.sender.is_some() && !is_member(db, new.chat, sender)? {
-        return Err(AppendError::NotMember);
+    // A repeat is known, also of one who has left since.
+    match by_client_id(db, new.chat, sender, &new.client_message_id)? {
+        Some(first) if first.content_hash != new.content_hash => Err(AppendError::Reused),
+        Some(first) => Ok(Appended { message: Arc::new(first), duplicate: true }),
+        None => Err(refused.unwrap_or_else(|| {
+            StoreError::Broken("a message is neither new nor there".into()).into()
+        })),
     }
-    let newest = head(db, new.chat)?.map_or(0, |head| head.seq);
-    if newest >= MAX_SEQ {
-        return Err(AppendError::Full);
-    }
-    let message = new.at(newest + 1);
-    insert(db, &message, &new.words)?;
-    Ok(Appended { message: Arc::new(message), duplicate: false })
 }
 
-fn is_member(db: &Connection, chat: ChatId, user: &str) -> rusqlite::Result<bool> {
+/// The newest place of a chat, and whether this user is a member.
+fn place(db: &Connection, chat: ChatId, user: &str) -> rusqlite::Result<(Seq, bool)> {
     db.prepare_cached(
-        "SELECT 1 FROM members m JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
-         WHERE m.chat_id = ?1 AND m.user_id = ?2 AND m.left_at IS NULL",
+        "SELECT
+           (SELECT coalesce(max(seq), 0) FROM messages WHERE chat_id = ?1),
+           EXISTS (SELECT 1 FROM members m JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
+             WHERE m.chat_id = ?1 AND m.user_id = ?2 AND m.left_at IS NULL)",
     )?
-    .exists(params![chat.0.as_bytes(), user])
+    .query_row(params![chat.0.as_bytes(), user], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Writes a message in its place, and what it is found by.
+/// Writes a message in its place, and what it is found by. One that is there is an error.
 pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> rusqlite::Result<()> {
+    if insert_once(db, message, words)? {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(0))
+    }
+}
+
+/// The same; false: its sender has sent one under this id, and nothing was written.
+fn insert_once(db: &Connection, message: &Message, words: &[String]) -> rusqlite::Result<bool> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "INSERT INTO messages ({MESSAGE}, num)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-               ?15, ?16, ?17, (SELECT coalesce(max(num), 0) + 1 FROM messages)) RETURNING num"
+               ?15, ?16, ?17, (SELECT coalesce(max(num), 0) + 1 FROM messages))
+             ON CONFLICT (chat_id, sender_id, client_message_id) DO NOTHING RETURNING num"
         )
     });
     let (note_kind, note) = rows::note_columns(message.note.as_ref())?;
@@ -72,8 +91,11 @@ pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> ru
         rows::reactions_column(&message.reactions)?,
         rows::attachments_column(&message.attachments)?,
     ];
-    let num = db.prepare_cached(&SQL)?.query_row(values, |row| row.get(0))?;
-    search::put(db, num, message.chat, words)
+    let num = db.prepare_cached(&SQL)?.query_row(values, |row| row.get(0)).optional()?;
+    if let Some(num) = num {
+        search::put(db, num, message.chat, words)?;
+    }
+    Ok(num.is_some())
 }
 
 /// All messages that the rest of a SELECT finds.

@@ -1,8 +1,10 @@
 //! The one thread that writes, and its group commit.
 //!
-//! Whatever is waiting goes into one transaction, so that one flush to the disk serves all. Each
-//! command has a savepoint of its own: one that fails takes nothing of the others with it.
-//! Nobody is answered before the transaction is committed.
+//! Whatever is waiting goes into one transaction, so that one flush to the disk serves all. A
+//! command that may fail half-way has a savepoint of its own: one that fails takes nothing of the
+//! others with it. A savepoint costs a copy of each page that the command touches, so the commonest
+//! have none: they write all or nothing, and where the disk keeps them from it, the whole
+//! transaction is undone. Nobody is answered before the transaction is committed.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -56,9 +58,35 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
         W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
     {
+        self.enqueue(true, work)
+    }
+
+    /// The same for one that refuses before it writes, and does not fail later but with the disk.
+    pub(super) fn ask_whole<T, E, W>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'static + use<T, E, W>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
+    {
+        self.enqueue(false, work)
+    }
+
+    fn enqueue<T, E, W>(
+        &self,
+        undoable: bool,
+        work: W,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'static + use<T, E, W>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
+    {
         let (to, from) = oneshot::channel();
-        let command =
-            Box::new(Asked { work: Some(work), outcome: None, to, span: Span::current() });
+        let (work, span) = (Some(work), Span::current());
+        let command = Box::new(Asked { undoable, work, outcome: None, to, span });
         let outcome: Outcome<T, E> = self.0.push(command).map(|()| from);
         queue::outcome(outcome)
     }
@@ -71,6 +99,9 @@ impl Writer {
 
 /// Something to do in a transaction that is shared with others.
 trait Command: Send {
+    /// Whether it may fail when it has written something.
+    fn undoable(&self) -> bool;
+
     /// Does it. False: what it did is to be undone.
     fn run(&mut self, db: &Connection, now: Timestamp) -> bool;
 
@@ -82,6 +113,7 @@ trait Command: Send {
 }
 
 struct Asked<T, E, W> {
+    undoable: bool,
     work: Option<W>,
     outcome: Option<Result<T, E>>,
     to: oneshot::Sender<Result<T, E>>,
@@ -95,6 +127,10 @@ where
     E: From<StoreError> + Send,
     W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send,
 {
+    fn undoable(&self) -> bool {
+        self.undoable
+    }
+
     fn run(&mut self, db: &Connection, now: Timestamp) -> bool {
         // What one command has half-way done is undone, and the others go on.
         let broken = |panic: Panicked| Err(StoreError::Broken(panic.into()).into());
@@ -145,15 +181,23 @@ fn serve(db: &Connection, clock: &dyn Clock, commands: &Receiver<Box<dyn Command
 fn transact(db: &Connection, clock: &dyn Clock, batch: &mut [Box<dyn Command>]) -> Result<()> {
     let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     for command in batch {
-        step(db, "SAVEPOINT command")?;
-        if !command.run(db, clock.now()) {
-            if db.is_autocommit() {
-                // The disk is full, or the like: SQLite has undone the whole transaction.
-                return Err(StoreError::Unavailable("the transaction was undone".into()));
-            }
-            step(db, "ROLLBACK TO command")?;
+        let undoable = command.undoable();
+        if undoable {
+            step(db, "SAVEPOINT command")?;
         }
-        step(db, "RELEASE command")?;
+        let before = db.total_changes();
+        let done = command.run(db, clock.now());
+        // The disk is full, or the like: SQLite has undone the whole transaction, or we must.
+        let cut_off = !done && !undoable && db.total_changes() != before;
+        if cut_off || db.is_autocommit() {
+            return Err(StoreError::Unavailable("the transaction was undone".into()));
+        }
+        if undoable {
+            if !done {
+                step(db, "ROLLBACK TO command")?;
+            }
+            step(db, "RELEASE command")?;
+        }
     }
     Ok(transaction.commit()?)
 }

@@ -14,6 +14,7 @@ use crate::world::{Api, World, api, history, token};
 
 mod client;
 mod cut;
+mod disk;
 mod failover;
 mod killed;
 mod leave;
