@@ -7,11 +7,12 @@ use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic_prost::ProstCodec;
 
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::load::CallsArgs;
 use crate::load::LoadError;
 use crate::load::device::{Caller, message};
 use crate::load::measure::Run;
-use crate::proto::{self, DeleteScope, MemberRole};
+use crate::proto::{self, DeleteScope, MemberRole, NotificationLevel};
 
 /// Bytes of the file that is uploaded.
 const FILE_BYTES: usize = 64 * 1024;
@@ -93,6 +94,11 @@ verbs! {
         message_id: cast.message(nth),
         emoji: "👍".to_owned(),
     }).await;
+    "ExplainDelivery": |cast, nth| cast.alice::<_, proto::ExplainDeliveryResponse>("NotificationService/ExplainDelivery", proto::ExplainDeliveryRequest {
+        chat_id: cast.group.clone(),
+        message_id: cast.message(nth),
+        user_id: cast.user("bob"),
+    }).await;
     "DeleteMessage, for me": |cast, nth| cast.bob::<_, proto::DeleteMessageResponse>("ChatService/DeleteMessage", cast.deletion(nth, DeleteScope::Me)).await;
     "DeleteMessage, for everyone": |cast, nth| cast.alice::<_, proto::DeleteMessageResponse>("ChatService/DeleteMessage", cast.deletion(nth, DeleteScope::Everyone)).await;
     "SetChatSettings": |cast, nth| cast.bob::<_, proto::SetChatSettingsResponse>("ChatService/SetChatSettings", proto::SetChatSettingsRequest {
@@ -151,11 +157,40 @@ verbs! {
         attachment_id: cast.file(nth),
         chat_id: cast.direct.clone(),
     }).await;
+    "SetChatNotifications": |cast, nth| cast.bob::<_, proto::SetChatNotificationsResponse>("NotificationService/SetChatNotifications", proto::SetChatNotificationsRequest {
+        chat_id: cast.group.clone(),
+        level: if nth.is_multiple_of(2) { NotificationLevel::Mentions } else { NotificationLevel::All }.into(),
+        until: None,
+    }).await;
+    "GetPreferences": |cast, _nth| cast.bob::<_, proto::GetPreferencesResponse>("NotificationService/GetPreferences", proto::GetPreferencesRequest {}).await;
+    "UpdatePreferences": |cast, nth| cast.bob::<_, proto::UpdatePreferencesResponse>("NotificationService/UpdatePreferences", proto::UpdatePreferencesRequest {
+        preferences: Some(proto::NotificationPreferences { silent: nth.is_multiple_of(2), ..proto::NotificationPreferences::default() }),
+    }).await;
+    "ListNotifications, a page of 50": |cast, _nth| cast.bob::<_, proto::ListNotificationsResponse>("NotificationService/ListNotifications", proto::ListNotificationsRequest::default()).await;
+    "MarkNotificationsRead": |cast, _nth| cast.bob::<_, proto::MarkNotificationsReadResponse>("NotificationService/MarkNotificationsRead", proto::MarkNotificationsReadRequest {
+        all_until: Some(now()),
+        ..proto::MarkNotificationsReadRequest::default()
+    }).await;
+    // Last: with a device, what is sent is pushed, too.
+    "RegisterDevice": |cast, nth| cast.bob::<_, proto::RegisterDeviceResponse>("NotificationService/RegisterDevice", proto::RegisterDeviceRequest {
+        device_id: "load".to_owned(),
+        push_token: format!("{}-{nth}", cast.user("token")),
+        platform: proto::Platform::Android.into(),
+        ..proto::RegisterDeviceRequest::default()
+    }).await;
+    "ListDevices": |cast, _nth| cast.bob::<_, proto::ListDevicesResponse>("NotificationService/ListDevices", proto::ListDevicesRequest {}).await;
+    "UnregisterDevice": |cast, _nth| cast.bob::<_, proto::UnregisterDeviceResponse>("NotificationService/UnregisterDevice", proto::UnregisterDeviceRequest {
+        device_id: "load".to_owned(),
+    }).await;
 }
 
 /// The place of the nth message.
 fn one(nth: u32) -> Vec<proto::SeqRange> {
     vec![proto::SeqRange { first: nth + 1, last: nth + 1 }]
+}
+
+fn now() -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: SystemClock.now().0 / 1000, nanos: 0 }
 }
 
 impl Cast {
