@@ -85,6 +85,12 @@ shutil.rmtree(os.path.join(tools, "wheel"))
 PYTHON
 }
 
+# On a full disk mongod ends, and tests fail that have nothing to do with it.
+free=$(df -Pm . | awk 'NR == 2 { print $4 }')
+if [ "${free:-8000}" -lt 8000 ]; then
+    say "only $free MB of disk are free here: building and the tests take 5,000 to 8,000 from nothing"
+fi
+
 if [ -n "${MONGODB_URI:-}" ]; then
     say "mongod: MONGODB_URI is set, nothing to do"
 elif command -v mongod >/dev/null; then
