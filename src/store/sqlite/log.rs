@@ -19,7 +19,7 @@ use crate::store::{
 /// is told so before anything is written.
 pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<Appended, AppendError> {
     let sender = new.sender.as_ref().map_or("", UserId::as_str);
-    let (newest, member) = place(db, new.chat, sender)?;
+    let (newest, num, member) = place(db, new.chat, sender)?;
     let refused = if new.sender.is_some() && !member {
         Some(AppendError::NotMember)
     } else {
@@ -27,7 +27,7 @@ pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<Appended, Appe
     };
     if refused.is_none() {
         let message = new.at(newest + 1);
-        if insert_once(db, &message, &new.words)? {
+        if insert_once(db, &message, num, &new.words)? {
             return Ok(Appended { message: Arc::new(message), duplicate: false });
         }
     }
@@ -41,34 +41,44 @@ pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<Appended, Appe
     }
 }
 
-/// The newest place of a chat, and whether this user is a member.
-fn place(db: &Connection, chat: ChatId, user: &str) -> rusqlite::Result<(Seq, bool)> {
+/// The newest place of a chat, the next of all messages, and whether this user is a member.
+fn place(db: &Connection, chat: ChatId, user: &str) -> rusqlite::Result<(Seq, i64, bool)> {
     db.prepare_cached(
         "SELECT
            (SELECT coalesce(max(seq), 0) FROM messages WHERE chat_id = ?1),
+           (SELECT coalesce(max(num), 0) + 1 FROM messages),
            EXISTS (SELECT 1 FROM members m JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
              WHERE m.chat_id = ?1 AND m.user_id = ?2 AND m.left_at IS NULL)",
     )?
-    .query_row(params![chat.0.as_bytes(), user], |row| Ok((row.get(0)?, row.get(1)?)))
+    .query_row(params![chat.0.as_bytes(), user], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
 /// Writes a message in its place, and what it is found by. One that is there is an error.
 pub(super) fn insert(db: &Connection, message: &Message, words: &[String]) -> rusqlite::Result<()> {
-    if insert_once(db, message, words)? {
+    let num = db
+        .prepare_cached("SELECT coalesce(max(num), 0) + 1 FROM messages")?
+        .query_row([], |row| row.get(0))?;
+    if insert_once(db, message, num, words)? {
         Ok(())
     } else {
         Err(rusqlite::Error::StatementChangedRows(0))
     }
 }
 
-/// The same; false: its sender has sent one under this id, and nothing was written.
-fn insert_once(db: &Connection, message: &Message, words: &[String]) -> rusqlite::Result<bool> {
+/// The same; false: its sender has sent one under this id, and nothing was written. It returns
+/// nothing but that: a statement with RETURNING has a savepoint, and each has the words of all
+/// messages before it written, one by one, where a transaction's belong together.
+fn insert_once(
+    db: &Connection,
+    message: &Message,
+    num: i64,
+    words: &[String],
+) -> rusqlite::Result<bool> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "INSERT INTO messages ({MESSAGE}, num)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-               ?15, ?16, ?17, (SELECT coalesce(max(num), 0) + 1 FROM messages))
-             ON CONFLICT (chat_id, sender_id, client_message_id) DO NOTHING RETURNING num"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             ON CONFLICT (chat_id, sender_id, client_message_id) DO NOTHING"
         )
     });
     let (note_kind, note) = rows::note_columns(message.note.as_ref())?;
@@ -90,12 +100,13 @@ fn insert_once(db: &Connection, message: &Message, words: &[String]) -> rusqlite
         rows::mentions_column(&message.mentions),
         rows::reactions_column(&message.reactions)?,
         rows::attachments_column(&message.attachments)?,
+        num,
     ];
-    let num = db.prepare_cached(&SQL)?.query_row(values, |row| row.get(0)).optional()?;
-    if let Some(num) = num {
+    let new = db.prepare_cached(&SQL)?.execute(values)? == 1;
+    if new {
         search::put(db, num, message.chat, words)?;
     }
-    Ok(num.is_some())
+    Ok(new)
 }
 
 /// All messages that the rest of a SELECT finds.
