@@ -11,6 +11,9 @@ use crate::model::{ChatId, MessageId, Seq, UserId};
 /// Messages in one group.
 pub const GROUP: u32 = 50;
 
+/// Characters of the one word that a message is found by.
+const WORD: usize = 40;
+
 /// Writers at once; SQLite has one.
 pub const WRITERS: usize = 4;
 
@@ -53,7 +56,8 @@ impl Messages {
             attachments: Vec::new(),
             reply_to: None,
             mentions: Vec::new(),
-            words: Vec::new(),
+            // The same as of what is sent: its text is one long word.
+            words: vec!["x".repeat(WORD)],
             note: None,
             member_as_of: 0,
         }
