@@ -1,13 +1,15 @@
 //! Messages past any server, straight into a store: ten million would take an hour otherwise.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use uuid::Uuid;
 
 use super::LoadError;
 use super::measure::Run;
 use super::report::Report;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::load::FillArgs;
 use crate::model::{Chat, ChatId, ChatKind, MessageId, Role, UserId};
 use crate::store::{self, Created, NewChat, NewMessage, Store};
@@ -17,6 +19,7 @@ use crate::vital::Vital;
 const AT_ONCE: usize = 4096;
 /// Those of one chat, which wait in one line of the store.
 const OF_ONE_CHAT: usize = 1024;
+const DAY: Duration = Duration::from_secs(86_400);
 /// How often its progress is told, in messages.
 const TELL: u32 = 500_000;
 
@@ -65,7 +68,7 @@ pub(super) async fn run(mut run: Run, plan: &FillArgs) -> Result<Report, LoadErr
 
 fn message(chat: ChatId, sender: &UserId, nth: u32) -> NewMessage {
     NewMessage {
-        id: MessageId(SystemClock.new_id()),
+        id: MessageId(aged(SystemClock.new_id())),
         chat,
         sender: Some(sender.clone()),
         client_message_id: format!("fill-{nth}"),
@@ -78,6 +81,15 @@ fn message(chat: ChatId, sender: &UserId, nth: u32) -> NewMessage {
         note: None,
         member_as_of: 0,
     }
+}
+
+/// The same id, of a day ago. Of what is new nobody has been notified: a server would read all of it
+/// for that when it starts, while it is measured.
+fn aged(id: Uuid) -> Uuid {
+    let then = Timestamp::of_id(id).minus(DAY).0.to_be_bytes();
+    let mut bytes = *id.as_bytes();
+    bytes[..6].copy_from_slice(&then[2..]);
+    Uuid::from_bytes(bytes)
 }
 
 async fn group(

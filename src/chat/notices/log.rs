@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
 use crate::chat::Service;
 use crate::chat::limits::{MAX_RECEIPT_MEMBERS, NOTICE_AFTER, NOTICE_AT_LAST};
 use crate::error::Result;
@@ -21,6 +23,9 @@ const PASSES: [(&str, Duration); 2] =
 const LEASE: Duration = Duration::from_secs(10);
 /// Messages at once.
 const PAGE: u32 = 500;
+/// Groups of a page that are asked about at once: one after the other, a page of as many groups as
+/// messages would take the store's way there and back five hundred times.
+const SCENES_AT_ONCE: usize = 16;
 
 /// Where each pass was when this node had its turn last: where nothing came since, no turn is
 /// taken.
@@ -69,10 +74,16 @@ impl Service {
         let (mut notices, mut away) = (Vec::new(), Vec::new());
         let chats = self.store.chats(&chats).await?;
         let mut pairs = self.pairs_of(&chats).await?;
-        for chat in chats {
-            let messages = by_chat.remove(&chat.id).unwrap_or_default();
-            let pair = pairs.remove(&chat.id);
-            let scene = self.scene(chat, pair, messages).await?;
+        let scenes: Vec<_> = chats
+            .into_iter()
+            .map(|chat| {
+                let messages = by_chat.remove(&chat.id).unwrap_or_default();
+                let pair = pairs.remove(&chat.id);
+                self.scene(chat, pair, messages)
+            })
+            .collect();
+        let mut scenes = stream::iter(scenes).buffered(SCENES_AT_ONCE);
+        while let Some(scene) = scenes.try_next().await? {
             for member in &scene.members {
                 notices.extend(
                     scene
