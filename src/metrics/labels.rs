@@ -174,6 +174,7 @@ labels! {
         Append = "append",
         ByClientId = "by_client_id",
         Heads = "heads",
+        Newest = "newest",
         History = "history",
         Messages = "messages",
         Message = "message",

@@ -103,6 +103,10 @@ impl Store for Measured {
         timed(Operation::Heads, self.0.heads(chats)).await
     }
 
+    async fn newest(&self, chat: ChatId) -> Result<Seq> {
+        timed(Operation::Newest, self.0.newest(chat)).await
+    }
+
     async fn history(
         &self,
         chat: ChatId,

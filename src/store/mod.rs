@@ -100,6 +100,10 @@ pub trait Store:
     /// The newest message of each chat that has one, in no order.
     async fn heads(&self, chats: &[ChatId]) -> Result<Vec<Head>>;
 
+    /// The newest `seq` of a chat, 0: none, also right where a failover is not known of yet: what was
+    /// acknowledged before is in it. A write's price, for who would else be refused wrongly.
+    async fn newest(&self, chat: ChatId) -> Result<Seq>;
+
     /// Messages of a chat with `seq >= from`, in the order of the span, at most `limit`.
     async fn history(
         &self,

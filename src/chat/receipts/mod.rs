@@ -162,7 +162,10 @@ impl Service {
     ) -> Result<proto::ReadOutcome> {
         let chat_key = chat_id(chat)?;
         self.admitted(user, chat_key).await?;
-        let newest = self.newest(chat_key).await?;
+        let mut newest = self.newest(chat_key).await?;
+        if up_to > newest {
+            newest = self.store.newest(chat_key).await?;
+        }
         if up_to > newest {
             return Err(Error::field("up_to_seq", "beyond the newest message of the chat"));
         }
@@ -206,7 +209,11 @@ impl Service {
         if last <= self.feeds.reached(chat) {
             return Ok(());
         }
-        let newest = self.newest(chat).await?;
+        if last <= self.newest(chat).await? {
+            return Ok(());
+        }
+        // A client drops what is refused for good.
+        let newest = self.store.newest(chat).await?;
         match seqs.iter().position(|run| run.last > newest) {
             None => Ok(()),
             Some(at) => Err(Error::field(

@@ -1,16 +1,18 @@
 //! Reading the log.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::ReadConcern;
 
 use super::super::{
     COUNT_CAP, ChangeCursor, ChangedMessage, Head, Result, Span, UnreadQuery, WrittenBy,
 };
 use super::docs::{MessageDoc, chat_ids, date, number, plain, time, uuid};
 use super::failure::{broken, round};
-use super::schema::{Db, aggregate, all, by_place};
+use super::schema::{Db, aggregate, all, by_place, no_words};
 use crate::model::{ChatId, Message, MessageId, NoteKind, Run, Seq, UserId};
 
 /// Chats that one command asks for: mongod's own time for it stays at some 10 ms.
@@ -20,6 +22,9 @@ const CHATS_A_COMMAND: usize = 1000;
 /// 1,000 chats takes half the time on two cores.
 const HEADS_A_COMMAND: usize = 250;
 const HEADS_AT_ONCE: usize = 4;
+
+/// Without a majority, a primary waits for one as long as this.
+const NEWEST_WITHIN: Duration = Duration::from_secs(5);
 
 /// Chats times seqs up to which all of them are asked for at once.
 const CROSSED: usize = 2_000;
@@ -67,6 +72,16 @@ impl Db {
             }
         }
         Ok(heads)
+    }
+
+    /// By a primary that has made sure that it is one: one that was cut off, and goes on, answers
+    /// other reads from a moment before until it learns of its successor.
+    pub(super) async fn newest(&self, chat: ChatId) -> Result<Seq> {
+        let find = self.messages.find_one(doc! { "chat_id": uuid(chat.0) });
+        let find = find.sort(doc! { "seq": -1 }).hint(by_place()).projection(no_words());
+        let find = find.read_concern(ReadConcern::linearizable()).max_time(NEWEST_WITHIN);
+        let newest = round(find).await?;
+        Ok(newest.map(MessageDoc::message).transpose()?.map_or(0, |message| message.seq))
     }
 
     pub(super) async fn history(

@@ -129,6 +129,10 @@ impl Store for MongoStore {
         self.reads()?.heads.rows(chats).await
     }
 
+    async fn newest(&self, chat: ChatId) -> Result<Seq> {
+        self.db()?.newest(chat).await
+    }
+
     async fn history(
         &self,
         chat: ChatId,

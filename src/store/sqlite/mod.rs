@@ -153,6 +153,11 @@ impl Store for SqliteStore {
         self.in_parts(each_once(chats), log::heads).await
     }
 
+    async fn newest(&self, chat: ChatId) -> Result<Seq> {
+        let heads = self.readers.ask(move |db| log::heads(db, &[chat])).await?;
+        Ok(heads.first().map_or(0, |head| head.seq))
+    }
+
     async fn history(
         &self,
         chat: ChatId,

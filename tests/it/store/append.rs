@@ -11,6 +11,7 @@ use super::{Bench, on_every_store, seqs, user};
 on_every_store!(
     what_is_appended_is_read_as_it_was,
     seq_runs_from_one_without_a_hole,
+    the_newest_is_known_at_once,
     many_at_once_leave_no_hole_in_any_chat,
     the_order_of_calls_is_the_order_of_seq,
     the_order_is_that_of_the_calls_not_of_the_polls,
@@ -48,6 +49,15 @@ async fn seq_runs_from_one_without_a_hole(bench: &Bench) {
     for seq in 1..=5 {
         assert_eq!(bench.send(one, "ana").await.seq, seq);
         assert_eq!(bench.send(two, "ana").await.seq, seq);
+    }
+}
+
+async fn the_newest_is_known_at_once(bench: &Bench) {
+    let chat = bench.group(&["ana", "bob"]).await;
+    assert_eq!(bench.node().newest(chat).await.unwrap(), 0);
+    for seq in 1..=3 {
+        bench.send(chat, "ana").await;
+        assert_eq!(bench.node().newest(chat).await.unwrap(), seq);
     }
 }
 
