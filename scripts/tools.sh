@@ -88,7 +88,7 @@ PYTHON
 # On a full disk mongod ends, and tests fail that have nothing to do with it.
 free=$(df -Pm . | awk 'NR == 2 { print $4 }')
 if [ "${free:-8000}" -lt 8000 ]; then
-    say "only $free MB of disk are free here: building and the tests take 5,000 to 8,000 from nothing"
+    say "only $free MB of disk are free here: building and the tests take 5,000 from nothing, and more where builds are kept"
 fi
 
 if [ -n "${MONGODB_URI:-}" ]; then

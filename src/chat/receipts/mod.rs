@@ -162,10 +162,7 @@ impl Service {
     ) -> Result<proto::ReadOutcome> {
         let chat_key = chat_id(chat)?;
         self.admitted(user, chat_key).await?;
-        let mut newest = self.newest(chat_key).await?;
-        if up_to > newest {
-            newest = self.store.newest(chat_key).await?;
-        }
+        let newest = self.newest_from(chat_key, up_to).await?;
         if up_to > newest {
             return Err(Error::field("up_to_seq", "beyond the newest message of the chat"));
         }
@@ -204,16 +201,18 @@ impl Service {
         Ok(self.store.heads(&[chat]).await?.first().map_or(0, |head| head.seq))
     }
 
+    /// The same, and surely what it is if that is below `seq`: a client drops what is refused for good.
+    async fn newest_from(&self, chat: ChatId, seq: Seq) -> Result<Seq> {
+        let newest = self.newest(chat).await?;
+        if seq <= newest { Ok(newest) } else { Ok(self.store.newest(chat).await?) }
+    }
+
     async fn check_reached(&self, chat: ChatId, seqs: &[proto::SeqRange]) -> Result<()> {
         let last = seqs.iter().map(|run| run.last).max().unwrap_or(0);
         if last <= self.feeds.reached(chat) {
             return Ok(());
         }
-        if last <= self.newest(chat).await? {
-            return Ok(());
-        }
-        // A client drops what is refused for good.
-        let newest = self.store.newest(chat).await?;
+        let newest = self.newest_from(chat, last).await?;
         match seqs.iter().position(|run| run.last > newest) {
             None => Ok(()),
             Some(at) => Err(Error::field(

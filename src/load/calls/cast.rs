@@ -13,6 +13,7 @@ use crate::load::LoadError;
 use crate::load::device::{Caller, message};
 use crate::load::measure::Run;
 use crate::proto::{self, DeleteScope, MemberRole, NotificationLevel};
+use crate::wire;
 
 /// Bytes of the file that is uploaded.
 const FILE_BYTES: usize = 64 * 1024;
@@ -168,7 +169,7 @@ verbs! {
     }).await;
     "ListNotifications, a page of 50": |cast, _nth| cast.bob::<_, proto::ListNotificationsResponse>("NotificationService/ListNotifications", proto::ListNotificationsRequest::default()).await;
     "MarkNotificationsRead": |cast, _nth| cast.bob::<_, proto::MarkNotificationsReadResponse>("NotificationService/MarkNotificationsRead", proto::MarkNotificationsReadRequest {
-        all_until: Some(now()),
+        all_until: Some(wire::timestamp(SystemClock.now())),
         ..proto::MarkNotificationsReadRequest::default()
     }).await;
     // Last: with a device, what is sent is pushed, too.
@@ -187,10 +188,6 @@ verbs! {
 /// The place of the nth message.
 fn one(nth: u32) -> Vec<proto::SeqRange> {
     vec![proto::SeqRange { first: nth + 1, last: nth + 1 }]
-}
-
-fn now() -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: SystemClock.now().0 / 1000, nanos: 0 }
 }
 
 impl Cast {

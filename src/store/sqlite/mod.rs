@@ -136,7 +136,7 @@ impl Store for SqliteStore {
     }
 
     fn append(&self, message: NewMessage) -> BoxFuture<'static, Result<Appended, AppendError>> {
-        Box::pin(self.writer.ask_whole(move |db, _| log::append(db, &message)))
+        Box::pin(self.writer.append(message))
     }
 
     async fn by_client_id(
@@ -253,7 +253,7 @@ impl Store for SqliteStore {
     }
 
     async fn mark(&self, marks: Vec<Mark>) -> Result<Vec<Option<(SeqSet, SeqSet)>>> {
-        self.writer.ask_whole(move |db, now| Ok(receipts::mark(db, now, &marks)?)).await
+        self.writer.ask(move |db, now| Ok(receipts::mark(db, now, &marks)?)).await
     }
 
     async fn changed_receipts(

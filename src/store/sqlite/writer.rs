@@ -1,10 +1,10 @@
 //! The one thread that writes, and its group commit.
 //!
 //! Whatever is waiting goes into one transaction, so that one flush to the disk serves all. A
-//! command that may fail half-way has a savepoint of its own: one that fails takes nothing of the
-//! others with it. A savepoint costs a copy of each page that the command touches, so the commonest
-//! have none: they write all or nothing, and where the disk keeps them from it, the whole
-//! transaction is undone. Nobody is answered before the transaction is committed.
+//! command has a savepoint of its own: one that fails takes nothing of the others with it. A savepoint
+//! costs a copy of each page that is touched, so messages have none: they are written whole or not
+//! at all, and where the disk keeps one from it, the transaction is undone. Nobody is answered before
+//! it is committed.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::queue::{self, Outcome, Queue};
-use super::{BATCH, WRITES_WAITING, failure};
+use super::{BATCH, WRITES_WAITING, failure, log};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::{self, Backend};
-use crate::store::{Result, StoreError};
+use crate::store::{AppendError, Appended, NewMessage, Result, StoreError};
 use crate::trace::{self, Span};
 use crate::vital::{Panicked, Vital, caught};
 
@@ -58,35 +58,30 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
         W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
     {
-        self.enqueue(true, work)
-    }
-
-    /// The same for one that refuses before it writes, and does not fail later but with the disk.
-    pub(super) fn ask_whole<T, E, W>(
-        &self,
-        work: W,
-    ) -> impl Future<Output = Result<T, E>> + Send + 'static + use<T, E, W>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-        W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
-    {
-        self.enqueue(false, work)
-    }
-
-    fn enqueue<T, E, W>(
-        &self,
-        undoable: bool,
-        work: W,
-    ) -> impl Future<Output = Result<T, E>> + Send + 'static + use<T, E, W>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-        W: FnOnce(&Connection, Timestamp) -> Result<T, E> + Send + 'static,
-    {
         let (to, from) = oneshot::channel();
-        let (work, span) = (Some(work), Span::current());
-        let command = Box::new(Asked { undoable, work, outcome: None, to, span });
+        self.push(Box::new(Asked::new(true, work, to)), from)
+    }
+
+    /// The same for a message. It is refused before anything is written, and only the disk fails it
+    /// later: it needs no savepoint.
+    pub(super) fn append(
+        &self,
+        new: NewMessage,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<> {
+        let (to, from) = oneshot::channel();
+        let work = move |db: &Connection, _| log::append(db, &new);
+        self.push(Box::new(Asked::new(false, work, to)), from)
+    }
+
+    fn push<T, E>(
+        &self,
+        command: Box<dyn Command>,
+        from: oneshot::Receiver<Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'static + use<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let outcome: Outcome<T, E> = self.0.push(command).map(|()| from);
         queue::outcome(outcome)
     }
@@ -119,6 +114,15 @@ struct Asked<T, E, W> {
     to: oneshot::Sender<Result<T, E>>,
     /// What waits for it, where that is recorded.
     span: Option<Span>,
+}
+
+impl<T, E, W> Asked<T, E, W>
+where
+    W: FnOnce(&Connection, Timestamp) -> Result<T, E>,
+{
+    fn new(undoable: bool, work: W, to: oneshot::Sender<Result<T, E>>) -> Self {
+        Self { undoable, work: Some(work), outcome: None, to, span: Span::current() }
+    }
 }
 
 impl<T, E, W> Command for Asked<T, E, W>

@@ -77,7 +77,7 @@ pub(crate) async fn run(orders: Orders) -> Option<Report> {
         counts: BTreeMap::new(),
         slowest: Default::default(),
     };
-    run.all_there().await;
+    run.all_have("a stream", |entry| matches!(entry, Entry::CaughtUp { .. })).await;
     let stop = Arc::new(AtomicBool::new(false));
     let talks: Vec<_> = (1..)
         .zip(&run.phones)
@@ -88,7 +88,7 @@ pub(crate) async fn run(orders: Orders) -> Option<Report> {
             AbortOnDropHandle::new(tokio::spawn(talk))
         })
         .collect();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    run.all_have("a stored message", |entry| matches!(entry, Entry::Stored { .. })).await;
     run.harm_until(orders.harm, Plan::new(orders.seed, orders.shape)).await;
     stop.store(true, Ordering::Relaxed);
     for talk in talks {
@@ -173,13 +173,11 @@ impl Run {
         self.began.elapsed()
     }
 
-    async fn all_there(&self) {
+    async fn all_have(&self, what: &str, is: fn(&Entry) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        let up = |phone: &Arc<Phone>| {
-            phone.look(|diary| diary.iter().any(|(_, e)| matches!(e, Entry::CaughtUp { .. })))
-        };
-        while !self.phones.iter().all(up) {
-            assert!(Instant::now() < deadline, "the phones found no node");
+        let has = |phone: &Arc<Phone>| phone.look(|diary| diary.iter().any(|(_, e)| is(e)));
+        while !self.phones.iter().all(has) {
+            assert!(Instant::now() < deadline, "not all phones have {what}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -31,7 +31,7 @@ async fn what_a_full_disk_refuses_is_stored_once_when_there_is_room() {
     let phone = Device::open("dan", "phone", &[addr]).await;
 
     let log = dir.path().join("adda.db-wal");
-    limit(&server, &(std::fs::metadata(&log).unwrap().len() + ROOM).to_string());
+    limit(&server, &format!("{}:unlimited", std::fs::metadata(&log).unwrap().len() + ROOM));
     let mut writers = JoinSet::new();
     for user in SENDERS {
         let api = api(addr, token(user)).await;
@@ -86,10 +86,9 @@ async fn try_send(api: &mut Api, chat: &str, id: &str) -> Result<proto::SendOutc
     Ok(answer.into_inner().outcome.unwrap())
 }
 
-/// Files may grow to so many bytes from now on.
+/// Files may grow to so many bytes from now on: what holds, and up to what it may be raised.
 fn limit(server: &Adda, bytes: &str) {
-    let (pid, size) = (server.pid().to_string(), format!("--fsize={bytes}:unlimited"));
-    let size = if bytes == "unlimited" { "--fsize=unlimited".to_owned() } else { size };
+    let (pid, size) = (server.pid().to_string(), format!("--fsize={bytes}"));
     let set = Command::new("prlimit").args(["--pid", &pid, &size]).status();
     assert!(set.is_ok_and(|status| status.success()), "prlimit (util-linux) sets a limit");
 }

@@ -83,7 +83,8 @@ impl Mongod {
     }
 }
 
-/// Its data goes with it, or the sets of all tests fill the disk; its log stays.
+/// Its data goes with it, or the sets of all tests fill the disk; its log stays. What cannot be
+/// removed goes with the next run.
 impl Drop for Mongod {
     fn drop(&mut self) {
         self.process.kill();
