@@ -52,9 +52,12 @@ async function harm(links: readonly Link[], clients: readonly Client[]): Promise
   const [anns, bens] = links as [Link, Link];
   const back = (): Promise<void> =>
     until(() => clients.every((client) => client.state.link.kind === "up"), "all are back", 60_000);
+  // Each by itself: one may be back before another has noticed.
+  const down = (who: readonly Client[], what: string): Promise<unknown> =>
+    Promise.all(who.map((client) => until(() => client.state.link.kind !== "up", `${client.me}: ${what}`)));
   await back();
   for (const link of links) link.cut();
-  await until(() => clients.every((client) => client.state.link.kind !== "up"), "all were cut");
+  await down(clients, "the cut is noticed");
   await back();
   anns.refuse(true);
   await sleep(2_000);
@@ -64,10 +67,10 @@ async function harm(links: readonly Link[], clients: readonly Client[]): Promise
   await sleep(1_500);
   bens.cut();
   bens.delay = 0;
-  await until(() => clients[1]!.state.link.kind !== "up", "ben was cut");
+  await down(clients.slice(1), "the cut is noticed");
   await back();
   for (const link of links) link.freeze();
-  await until(() => clients.every((client) => client.state.link.kind !== "up"), "silence is noticed");
+  await down(clients, "silence is noticed");
   await back();
   await adda.kill();
   await sleep(1_000);
