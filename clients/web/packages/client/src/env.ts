@@ -33,3 +33,16 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener("abort", done);
   });
 }
+
+/**
+ * Ends with the promise, or with the signal, of which what the promise waits for may not hear: Node can forget whom of
+ * its fetches to tell of an abort (https://github.com/nodejs/undici/issues/3644).
+ */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    signal.addEventListener("abort", end);
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
+  });
+}

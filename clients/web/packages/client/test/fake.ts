@@ -2,7 +2,7 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, createRouterTransport, type Interceptor, type ServiceImpl } from "@connectrpc/connect";
 
 import type { TransportMaker } from "../src/calls.js";
 import { ChatKind, ChatSchema, ChatSettingsSchema, MemberRole } from "../src/gen/adda/v1/chat_pb.js";
@@ -119,11 +119,15 @@ export class FakeServer {
   /** Streams are let in, in this way. */
   opens: (stream: FakeStream) => void = (stream) => stream.ready();
   listing: Promise<void> = Promise.resolve();
+  /** What is ended at the client goes on. */
+  deaf = false;
 
   readonly transport: TransportMaker = (interceptors) => createRouterTransport(({ service }) => {
     service(ChatService, this.routes());
     if (this.hasNotices) service(NotificationService, this.noticeRoutes());
-  }, { transport: { interceptors } });
+  }, { transport: { interceptors: [...interceptors, this.unheard] } });
+  private readonly unheard: Interceptor = (next) => (request) =>
+    next(this.deaf ? { ...request, signal: new AbortController().signal } : request);
 
   get stream(): FakeStream {
     return this.streams[this.streams.length - 1]!;

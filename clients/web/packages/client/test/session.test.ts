@@ -81,6 +81,14 @@ describe("a stream", () => {
     await until(() => server.streams.length >= 2);
   });
 
+  test("that is silent ends, also where what reads it does not hear of that", async () => {
+    // Node forgets whom to tell of an abort: https://github.com/nodejs/undici/issues/3644.
+    server.deaf = true;
+    server.opens = (stream) => stream.ready(ResumeOutcome.RESUMED, { timeoutMs: 1_000 });
+    await up();
+    await until(() => server.streams.length >= 2);
+  });
+
   test("that the server does not know any more is opened anew", async () => {
     server.opens = (stream) => stream.ready(ResumeOutcome.RESUMED, { everyMs: 500 });
     await up();

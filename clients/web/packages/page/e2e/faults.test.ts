@@ -52,12 +52,16 @@ async function harm(links: readonly Link[], clients: readonly Client[]): Promise
   const [anns, bens] = links as [Link, Link];
   const back = (): Promise<void> =>
     until(() => clients.every((client) => client.state.link.kind === "up"), "all are back", 60_000);
-  // Each by itself: one may be back before another has noticed.
-  const down = (who: readonly Client[], what: string): Promise<unknown> =>
-    Promise.all(who.map((client) => until(() => client.state.link.kind !== "up", `${client.me}: ${what}`)));
+  // Who has noticed may have a stream again before anybody has looked: it is another one then.
+  const session = ({ state: { link } }: Client): string | null => (link.kind === "up" ? link.sessionId : null);
+  const noticed = async (who: readonly Client[], what: string, befalls: () => void): Promise<void> => {
+    const before = who.map(session);
+    befalls();
+    await Promise.all(who.map((client, at) =>
+      until(() => session(client) !== before[at], `${client.me} notices ${what}`)));
+  };
   await back();
-  for (const link of links) link.cut();
-  await down(clients, "the cut is noticed");
+  await noticed(clients, "a cut", () => links.forEach((link) => link.cut()));
   await back();
   anns.refuse(true);
   await sleep(2_000);
@@ -65,12 +69,12 @@ async function harm(links: readonly Link[], clients: readonly Client[]): Promise
   await back();
   bens.delay = 200;
   await sleep(1_500);
-  bens.cut();
-  bens.delay = 0;
-  await down(clients.slice(1), "the cut is noticed");
+  await noticed(clients.slice(1), "a cut", () => {
+    bens.cut();
+    bens.delay = 0;
+  });
   await back();
-  for (const link of links) link.freeze();
-  await down(clients, "silence is noticed");
+  await noticed(clients, "silence", () => links.forEach((link) => link.freeze()));
   await back();
   await adda.kill();
   await sleep(1_000);

@@ -5,6 +5,7 @@
 
 import { ConnectError } from "@connectrpc/connect";
 
+import { orAborted } from "../env.js";
 import { toAddaError, type AddaError } from "../errors.js";
 import { CloseReason, ResumeOutcome, type Close, type Ready, type ServerFrame } from "../gen/adda/v1/stream_pb.js";
 import type { Input } from "../reduce.js";
@@ -99,14 +100,23 @@ export class Stream {
       background, generation, instanceId: instance, client,
     };
     this.listen();
-    const frames = core.calls.chat.subscribe({ hello }, { signal: this.abort.signal });
-    for await (const { frame } of frames) {
-      this.listen();
-      if (!frame) continue;
-      this.waiting.push(frame);
-      this.taking ??= this.take().finally(() => (this.taking = null));
-      if (this.waiting.length > WAITING) await this.taking;
-      if (frame.frame.case === "close") break;
+    const { signal } = this.abort;
+    const frames = core.calls.chat.subscribe({ hello }, { signal })[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const { done, value } = await orAborted(frames.next(), signal);
+        if (done) break;
+        const { frame } = value;
+        this.listen();
+        if (!frame) continue;
+        this.waiting.push(frame);
+        this.taking ??= this.take().finally(() => (this.taking = null));
+        if (this.waiting.length > WAITING) await this.taking;
+        if (frame.frame.case === "close") break;
+      }
+    } finally {
+      // Nobody waits for it: it may never come.
+      void frames.return?.().catch(() => {});
     }
     await this.taking;
   }
