@@ -1,11 +1,9 @@
 /** The way to the server: a token on each call, one more try where the contract says that it helps. */
 
-import {
-  Code, ConnectError, createClient, type CallOptions, type Client, type Interceptor, type Transport,
-} from "@connectrpc/connect";
+import { createClient, type CallOptions, type Client, type Interceptor, type Transport } from "@connectrpc/connect";
 
 import { about } from "./backoff.js";
-import { orAborted, pause, type Env } from "./env.js";
+import { inTime, pause, type Env } from "./env.js";
 import { toAddaError, wantsToken, type AddaError } from "./errors.js";
 import { AttachmentService } from "./gen/adda/v1/attachment_service_pb.js";
 import { ChatService } from "./gen/adda/v1/chat_service_pb.js";
@@ -72,7 +70,8 @@ export class Calls {
     let renewed = false;
     for (let left = tries; ; left--) {
       try {
-        return await inTime(run({ timeoutMs: TIMEOUT }));
+        // It ends by itself; the second bound is for what does not.
+        return await inTime(TIMEOUT + 1_000, () => run({ timeoutMs: TIMEOUT }));
       } catch (cause) {
         const error = toAddaError(cause);
         if (wantsToken(error) && !renewed) {
@@ -94,16 +93,5 @@ export class Calls {
     } catch {
       throw because;
     }
-  }
-}
-
-/** What has its own end should have come to it by then. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new ConnectError("no answer", Code.DeadlineExceeded)), TIMEOUT + 1_000);
-  try {
-    return await orAborted(answer, late.signal);
-  } finally {
-    clearTimeout(timer);
   }
 }

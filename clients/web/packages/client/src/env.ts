@@ -1,3 +1,5 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
 /** Time, chance and ids come in from outside, so that tests own them. */
 export interface Env {
   /** Milliseconds since 1970. */
@@ -45,4 +47,15 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     signal.addEventListener("abort", end);
     void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
   });
+}
+
+/** Ends with what is run or, when its time is over, with an error; the signal ends what hears of it. */
+export async function inTime<T>(ms: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new ConnectError("no answer in time", Code.DeadlineExceeded)), ms);
+  try {
+    return await orAborted(run(late.signal), late.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }

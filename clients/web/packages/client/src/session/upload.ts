@@ -1,11 +1,14 @@
 /** One file to the server, in parts, taken up again where it was cut. */
 
+import { inTime } from "../env.js";
 import { AddaError } from "../errors.js";
 import type { PendingFile } from "../model.js";
 import type { Core } from "./core.js";
 
 /** A part that no byte moved of for so long is given up, and asked about. */
 const STALLED = 30_000;
+/** The same where none can be seen to move: a whole part in this time. */
+const PART = 240_000;
 
 /**
  * Uploads what lacks of a file. `keep` is told what must outlive a crash of the tab, `sent` how many bytes are there.
@@ -47,11 +50,14 @@ export async function upload(
 
 /** How many bytes the server has; `null`: it does not know the upload. */
 async function offset(core: Core, file: PendingFile): Promise<number | null> {
-  const answer = await fetch(core.server + file.uploadUrl, { method: "HEAD" }).catch(() => null);
-  if (!answer) throw cut();
+  const answer = await ask(core.server + file.uploadUrl, { method: "HEAD" }, STALLED);
   if (answer.status === 404 || answer.status === 410 || answer.status === 403) return null;
   const there = Number(answer.headers.get("upload-offset") ?? "0");
   return Number.isSafeInteger(there) && there >= 0 ? Math.min(there, file.size) : 0;
+}
+
+async function ask(url: string, what: RequestInit, ms: number): Promise<Response> {
+  return inTime(ms, (signal) => fetch(url, { ...what, signal })).catch(() => Promise.reject(cut()));
 }
 
 function cut(): AddaError {
@@ -81,8 +87,7 @@ function refused(status: number, body: string): AddaError {
 async function put(url: string, body: Blob, range: string | null, moved: (bytes: number) => void): Promise<void> {
   if (typeof XMLHttpRequest === "undefined") {
     const headers: Record<string, string> = range ? { "content-range": range } : {};
-    const answer = await fetch(url, { method: "PUT", body, headers }).catch(() => null);
-    if (!answer) throw cut();
+    const answer = await ask(url, { method: "PUT", body, headers }, PART);
     if (!answer.ok) throw refused(answer.status, await answer.text());
     return;
   }
