@@ -62,6 +62,9 @@ impl Service {
         let links = self.links.clone();
         let events = move |message: &Message| vec![edited_event(message, &links)];
         let edited = self.change(&chat, write, events).await?;
+        if !same {
+            self.message_says(&message, &edited);
+        }
         self.show_message(user, &chat, edited).await
     }
 

@@ -1,5 +1,6 @@
 //! A message that is deleted takes its notifications with it: whom it mentioned, how others reacted
-//! to it, its part of what was missed in its chat, and what it shows on the screens of phones.
+//! to it, its part of what was missed in its chat, and what it shows on the screens of phones. An edit
+//! takes the notifications of those whom it mentions no more.
 //!
 //! From memory: what is lost with a node stays until its chat is read. What stands in the list leads
 //! to the place of the message, and never had its text.
@@ -27,6 +28,19 @@ impl Service {
         });
     }
 
+    /// A message, as it was, says this now.
+    pub(in crate::chat) fn message_says(self: &Arc<Self>, was: &Message, now: &Message) {
+        let no_more = was.mentions.iter().filter(|user| !now.mentions.contains(user));
+        let gone = no_more.map(|user| self.gone(was, user, NoticeKind::Mention, was.seq));
+        let gone: Vec<Notice> = gone.collect();
+        let service = Arc::clone(self);
+        self.run(async move {
+            if let Err(error) = service.correct(gone).await {
+                tracing::debug!(%error, "notifications of who was mentioned stay");
+            }
+        });
+    }
+
     /// In large groups it stays until its chat is read: they are too many.
     async fn take_off_screens(&self, was: &Message) {
         let Ok(Some(roster)) = self.rosters.get(was.chat).await else { return };
@@ -38,7 +52,20 @@ impl Service {
     }
 
     async fn take_notices_of(self: &Arc<Self>, was: &Message, revision: u32) -> Result<()> {
-        let gone = |user: &UserId, kind, version| Notice {
+        let mentioned = was.mentions.iter();
+        let mut notices: Vec<Notice> =
+            mentioned.map(|user| self.gone(was, user, NoticeKind::Mention, was.seq)).collect();
+        if let Some(author) = was.sender.as_ref().filter(|_| !was.reactions.is_empty()) {
+            notices.push(self.gone(was, author, NoticeKind::Reaction, revision));
+        }
+        let missed = self.missed_with(was).await?;
+        notices.extend(self.counted_anew(missed).await?);
+        self.correct(notices).await
+    }
+
+    /// One that tells nothing any more.
+    fn gone(&self, was: &Message, user: &UserId, kind: NoticeKind, version: u32) -> Notice {
+        Notice {
             id: self.notice_id(user, kind, was.id.0),
             user: user.clone(),
             kind,
@@ -51,16 +78,7 @@ impl Service {
             emoji: String::new(),
             updated_at: was.created_at(),
             read: true,
-        };
-        let mentioned = was.mentions.iter();
-        let mut notices: Vec<Notice> =
-            mentioned.map(|user| gone(user, NoticeKind::Mention, was.seq)).collect();
-        if let Some(author) = was.sender.as_ref().filter(|_| !was.reactions.is_empty()) {
-            notices.push(gone(author, NoticeKind::Reaction, revision));
         }
-        let missed = self.missed_with(was).await?;
-        notices.extend(self.counted_anew(missed).await?);
-        self.correct(notices).await
     }
 
     /// Who may have missed a message, with the notification that counts it.

@@ -11,6 +11,7 @@ on_both_backends! {
     a_reaction_that_is_taken_back_is_noted_no_more,
     a_reaction_of_several_that_is_taken_back_is_counted_no_more,
     a_deleted_message_takes_what_it_told_with_it,
+    an_edit_takes_a_mention_with_it,
     of_missed_messages_one_that_is_deleted_counts_no_more,
     who_is_not_in_a_chat_any_more_has_nothing_of_it,
     a_stream_that_resumes_is_told_what_is_gone,
@@ -138,6 +139,32 @@ async fn a_deleted_message_takes_what_it_told_with_it(world: World) {
     left(&mut alices, 0, 0).await;
     let (bobs, _) = listed(&mut bobs).await;
     assert!(bobs.iter().all(|of| of.kind() != Kind::Mention), "{bobs:?}");
+}
+
+async fn an_edit_takes_a_mention_with_it(world: World) {
+    let chat = world.group("alice", &["bob", "carol"]).await;
+    let mut alice = world.api("alice").await;
+    let mentions = vec!["bob".to_owned(), "carol".to_owned()];
+    let sends = proto::MessageSend { mentions, ..message(&chat, "m1", "@bob @carol look") };
+    let request = proto::SendMessageRequest { message: Some(sends) };
+    let sent = alice.send_message(request).await.unwrap().into_inner().outcome.unwrap();
+    let mut bobs = world.notifications_at(0, "bob").await;
+    let mut carols = world.notifications_at(0, "carol").await;
+    let mention = noted(&mut bobs, Kind::Mention, &chat).await;
+    noted(&mut carols, Kind::Mention, &chat).await;
+    let mut bob = world.connect("bob", "phone").await;
+
+    let request = proto::EditMessageRequest {
+        chat_id: chat.clone(),
+        message_id: sent.message_id,
+        text: "@carol look".to_owned(),
+        mentions: vec!["carol".to_owned()],
+    };
+    alice.edit_message(request).await.unwrap();
+    gone(&mut bob, &mention.notification_id).await;
+    let (bobs, _) = listed(&mut bobs).await;
+    assert!(bobs.iter().all(|of| of.kind() != Kind::Mention), "{bobs:?}");
+    noted(&mut carols, Kind::Mention, &chat).await;
 }
 
 async fn of_missed_messages_one_that_is_deleted_counts_no_more(world: World) {
