@@ -1,5 +1,7 @@
 //! What text is taken: normalised, without what could deceive, and never empty to the eye.
 
+use std::borrow::Cow;
+
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 use unicode_normalization::UnicodeNormalization as _;
@@ -113,9 +115,10 @@ pub fn client_id(field: &'static str, raw: &str) -> Result<()> {
 }
 
 fn clean(raw: &str, kept: impl Fn(char) -> bool, field: &'static str) -> Result<String> {
-    let plain: String = raw.chars().filter(|c| !c.is_control() || kept(*c)).collect();
+    let mut plain = String::with_capacity(raw.len());
+    plain.extend(raw.chars().filter(|c| !c.is_control() || kept(*c)));
     // Last: what is taken out may have kept marks apart that belong in another order.
-    let text: String = without_unpaired_bidi(&plain).nfc().collect();
+    let text = if plain.is_ascii() { plain } else { without_unpaired_bidi(&plain).nfc().collect() };
     if !shows(&text) {
         return Err(Error::field(field, "must show something"));
     }
@@ -134,7 +137,8 @@ fn longest_mark_run(text: &str) -> usize {
     let mut longest = 0;
     let mut run = 0;
     for c in text.chars() {
-        run = if is_combining_mark(c) { run + 1 } else { 0 };
+        // This is the first of all marks, and most text lies below it.
+        run = if c >= '\u{300}' && is_combining_mark(c) { run + 1 } else { 0 };
         longest = longest.max(run);
     }
     longest
@@ -143,7 +147,10 @@ fn longest_mark_run(text: &str) -> usize {
 /// Takes out embeddings, overrides and isolates that are not closed in their paragraph, and
 /// closers that close nothing (Unicode Standard Annex 9, X1 to X8): they would reorder what
 /// stands around the message.
-fn without_unpaired_bidi(text: &str) -> String {
+fn without_unpaired_bidi(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        return Cow::Borrowed(text);
+    }
     let chars: Vec<char> = text.chars().collect();
     let mut drop = vec![false; chars.len()];
     let mut open: Vec<(usize, char)> = Vec::new();
@@ -171,7 +178,8 @@ fn without_unpaired_bidi(text: &str) -> String {
     for at in closers_of_nothing {
         drop[at] = true;
     }
-    chars.iter().zip(drop).filter(|(_, drop)| !drop).map(|(c, _)| *c).collect()
+    let kept = chars.iter().zip(drop).filter(|(_, drop)| !drop).map(|(c, _)| *c);
+    Cow::Owned(kept.collect())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! Words are those of Unicode Standard Annex 29, and end at everything but letters, digits and
 //! marks besides: who looks for `example` finds `example.com`.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use icu_properties::props::{DefaultIgnorableCodePoint, Script};
@@ -52,7 +53,8 @@ pub fn wanted(query: &str) -> Result<Wanted> {
 }
 
 fn all(text: &str) -> impl Iterator<Item = String> {
-    let text: String = text.nfkc().collect();
+    let text: Cow<'_, str> =
+        if text.is_ascii() { text.into() } else { text.nfkc().collect::<String>().into() };
     let words: Vec<String> = text
         .unicode_words()
         .flat_map(|word| word.split(|c: char| !stays(c)))
@@ -86,6 +88,14 @@ fn is_borrowed(c: char) -> bool {
 
 /// A word as it is compared.
 fn folded(word: &str) -> String {
+    if word.is_ascii() {
+        // Nothing else is done to it: most words are.
+        return word[..word.len().min(MAX_WORD_CHARS)].to_ascii_lowercase();
+    }
+    folded_any(word)
+}
+
+fn folded_any(word: &str) -> String {
     let letters = word.nfkd().filter(|c| !is_borrowed(*c) && !is_ignorable(*c));
     let cased = letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     // The lower case of an upper case may bring a mark of its own.
@@ -187,6 +197,12 @@ mod tests {
                 }
                 prop_assert!(word.chars().count() <= MAX_WORD_CHARS);
             }
+        }
+
+        #[test]
+        fn plain_words_are_folded_as_all_are(word in "[ -~]{0,80}") {
+            prop_assert_eq!(folded(&word), folded_any(&word));
+            prop_assert_eq!(word.nfkc().collect::<String>(), word);
         }
 
         #[test]
