@@ -141,8 +141,9 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 }
 
 /// Does something whose panic is to stay its own. Nothing that it had half-way may be used after.
-pub async fn guarded<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
+// As an `async fn` it would have room for the work twice.
+pub fn guarded<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Panicked>> {
+    AssertUnwindSafe(work).catch_unwind().map(|done| done.map_err(|_| Panicked))
 }
 
 #[cfg(test)]

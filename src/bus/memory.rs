@@ -234,7 +234,8 @@ impl Places {
         self.sweep(now);
         let mut added = 0;
         for (user, place) in places {
-            let of_user = self.users.entry(user.clone()).or_default();
+            // Most users have one.
+            let of_user = self.users.entry(user.clone()).or_insert_with(|| Vec::with_capacity(1));
             of_user.retain(|(_, end)| is_kept(*end, now));
             let before = of_user.len();
             of_user.retain(|(other, _)| !is_same(other, place));

@@ -100,7 +100,7 @@ impl Service {
             return None;
         }
         let (answer, answered) = oneshot::channel();
-        listener.deliver(Delivery::Call(command, answer));
+        listener.deliver(Delivery::Call(Box::new((command, answer))));
         tokio::time::timeout(NODE_ANSWERS_WITHIN, answered).await.ok()?.ok()
     }
 

@@ -27,8 +27,8 @@ pub enum Delivery {
     Superseded,
     /// End, as the user was signed out.
     Revoked,
-    /// A unary call for this session.
-    Call(SessionCommand, oneshot::Sender<Timestamp>),
+    /// A unary call for this session. Boxed, for it is rare, and each stream has room for 32 of these.
+    Call(Box<(SessionCommand, oneshot::Sender<Timestamp>)>),
 }
 
 /// What a unary call asks of a session.

@@ -100,12 +100,9 @@ impl Service {
 
     async fn tell_profiles(&self, user: UserId, mut since: Timestamp) {
         loop {
-            // It is never closed.
-            if let Ok(_turn) = self.profiles.turns.acquire().await
-                && let Err(error) = self.tell_profile(&user, since).await
-            {
-                tracing::warn!(%user, %error, "cannot tell of a user's new name");
-            }
+            // Boxed, for it takes some kilobytes, which none of those who come for the first time is
+            // to keep over the pause.
+            Box::pin(self.tell_profile_in_turn(&user, since)).await;
             tokio::time::sleep(PROFILE_PAUSE).await;
             let mut telling = self.profiles.telling.lock();
             let Some(another) = telling.get_mut(&user).and_then(Option::take) else {
@@ -113,6 +110,15 @@ impl Service {
                 return;
             };
             since = another;
+        }
+    }
+
+    async fn tell_profile_in_turn(&self, user: &UserId, since: Timestamp) {
+        // It is never closed.
+        if let Ok(_turn) = self.profiles.turns.acquire().await
+            && let Err(error) = self.tell_profile(user, since).await
+        {
+            tracing::warn!(%user, %error, "cannot tell of a user's new name");
         }
     }
 

@@ -19,6 +19,11 @@ macro_rules! uuid_id {
                 (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten().map(Self)
             }
 
+            /// As text, in a buffer of `Uuid::encode_buffer`: for where an allocation counts.
+            pub fn text(self, buffer: &mut [u8; 45]) -> &str {
+                self.0.hyphenated().encode_lower(buffer)
+            }
+
             /// When the id was made.
             pub fn time(self) -> Timestamp {
                 Timestamp::of_id(self.0)

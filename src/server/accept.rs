@@ -70,7 +70,7 @@ pub(super) struct Acceptor {
 impl Acceptor {
     pub(super) async fn run(self) {
         let Self { listener, tls, app, limits, proxies, counted, drain, stop, cut } = self;
-        let peer = Peer { builder: Arc::new(builder()), tls, app, stop: stop.clone(), cut };
+        let peer = Arc::new(Peer { builder: builder(), tls, app, stop: stop.clone(), cut });
         let slots = Arc::new(Slots { limits, proxies, taken: Mutex::default() });
         let tasks = TaskTracker::new();
         loop {
@@ -87,9 +87,9 @@ impl Acceptor {
                         continue;
                     };
                     metrics::connections_taken().add(u64::from(counted));
-                    let peer = peer.clone();
+                    let peer = Arc::clone(&peer);
                     tasks.spawn(async move {
-                        let _slot = slot;
+                        let _slot = &slot;
                         let _open = counted.then(|| metrics::connections().enter());
                         peer.welcome(stream, addr).await;
                     });
@@ -136,10 +136,9 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// What it takes to serve one connection.
-#[derive(Clone)]
+/// What it takes to serve a connection.
 struct Peer {
-    builder: Arc<Builder<TokioExecutor>>,
+    builder: Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
     app: Router,
     stop: CancellationToken,
@@ -147,18 +146,26 @@ struct Peer {
 }
 
 impl Peer {
-    async fn welcome(self, stream: TcpStream, addr: SocketAddr) {
-        // Frames are small and someone waits for each. It fails on a socket that is gone.
-        let _ = stream.set_nodelay(true);
-        let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(addr) };
-        match self.tls.clone() {
-            None => self.serve(stream, info).await,
-            // Apart, so that a plain connection does not carry the room for this.
-            Some(tls) => Box::pin(self.secure(tls, stream, info)).await,
+    #[expect(clippy::manual_async_fn, reason = "that has room for what it is given twice")]
+    fn welcome(
+        self: Arc<Self>,
+        stream: TcpStream,
+        addr: SocketAddr,
+    ) -> impl Future<Output = ()> + Send {
+        async move {
+            // Frames are small and someone waits for each. It fails on a socket that is gone.
+            let _ = stream.set_nodelay(true);
+            let local_addr = stream.local_addr().ok();
+            let info = TcpConnectInfo { local_addr, remote_addr: Some(addr) };
+            match self.tls.clone() {
+                None => self.serve(stream, info).await,
+                // Apart, so that a plain connection does not carry the room for this.
+                Some(tls) => Box::pin(self.secure(tls, stream, info)).await,
+            }
         }
     }
 
-    async fn secure(self, tls: TlsAcceptor, stream: TcpStream, info: TcpConnectInfo) {
+    async fn secure(self: Arc<Self>, tls: TlsAcceptor, stream: TcpStream, info: TcpConnectInfo) {
         let addr = info.remote_addr;
         let handshake = timeout(FIRST_REQUEST, tls.accept(stream));
         let shaken = tokio::select! {
@@ -173,46 +180,48 @@ impl Peer {
     }
 
     /// Serves what comes on a connection until it ends, on either side.
-    async fn serve(
-        self,
+    #[expect(clippy::manual_async_fn, reason = "that has room for what it is given twice")]
+    fn serve(
+        self: Arc<Self>,
         io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         info: TcpConnectInfo,
-    ) {
-        let asked = Arc::new(AtomicBool::new(false));
-        let app = self.app;
-        let service = {
-            let asked = Arc::clone(&asked);
-            let info = info.clone();
-            hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
-                asked.store(true, Ordering::Relaxed);
-                request.extensions_mut().insert(info.clone());
-                // A router is always ready.
-                app.clone().call(request)
-            })
-        };
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
-        let mut first = pin!(sleep(FIRST_REQUEST));
-        let (mut looked, mut leaving) = (false, false);
-        loop {
-            tokio::select! {
-                () = self.cut.cancelled() => return,
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(addr = ?info.remote_addr, error, "a connection broke");
-                    }
-                    return;
-                }
-                () = self.stop.cancelled(), if !leaving => {
-                    leaving = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = first.as_mut(), if !looked => {
-                    looked = true;
-                    if !asked.load(Ordering::Relaxed) {
-                        connection.as_mut().graceful_shutdown();
-                        // Whether it took it or not.
-                        let _ = timeout(GOODBYE, connection).await;
+    ) -> impl Future<Output = ()> + Send {
+        async move {
+            let addr = info.remote_addr;
+            let asked = Arc::new(AtomicBool::new(false));
+            let service = {
+                let (asked, app) = (Arc::clone(&asked), self.app.clone());
+                hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
+                    asked.store(true, Ordering::Relaxed);
+                    request.extensions_mut().insert(info.clone());
+                    // A router is always ready.
+                    app.clone().call(request)
+                })
+            };
+            let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
+            let mut first = pin!(sleep(FIRST_REQUEST));
+            let (mut looked, mut leaving) = (false, false);
+            loop {
+                tokio::select! {
+                    () = self.cut.cancelled() => return,
+                    ended = connection.as_mut() => {
+                        if let Err(error) = ended {
+                            tracing::debug!(?addr, error, "a connection broke");
+                        }
                         return;
+                    }
+                    () = self.stop.cancelled(), if !leaving => {
+                        leaving = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    () = first.as_mut(), if !looked => {
+                        looked = true;
+                        if !asked.load(Ordering::Relaxed) {
+                            connection.as_mut().graceful_shutdown();
+                            // Whether it took it or not.
+                            let _ = timeout(GOODBYE, connection).await;
+                            return;
+                        }
                     }
                 }
             }

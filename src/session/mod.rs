@@ -159,7 +159,7 @@ impl Sessions {
         metrics::resumes().of(opening.outcome).inc();
         let (outbox, frames) = outbox();
         self.ready(&outbox, &listener, &caller, &commands, &opening);
-        let session = run::Session::new(run::Start {
+        let session = Box::new(run::Session::new(run::Start {
             service: Arc::clone(&self.service),
             verifier: Arc::clone(&self.verifier),
             times: self.times,
@@ -171,7 +171,7 @@ impl Sessions {
             commands,
             trace: trace.opened(),
             token_expires_at: caller.expires_at,
-        });
+        }));
         entered.runs = true;
         self.tasks.spawn(session.run().in_current_span());
         Ok(frames)

@@ -174,8 +174,8 @@ impl Session {
         self.replay = Some(Replay { from, caught_up: None, events: 0 });
     }
 
-    /// Serves the stream to its end.
-    pub(super) async fn run(mut self) {
+    /// Serves the stream to its end. Boxed, for the future has room for `self` twice.
+    pub(super) async fn run(mut self: Box<Self>) {
         let kind = if self.commands.is_some() { Stream::Connect } else { Stream::Subscribe };
         metrics::streams_opened().of(kind).inc();
         let _open = metrics::sessions().of(kind).enter();

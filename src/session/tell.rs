@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tracing::Instrument as _;
+use uuid::Uuid;
 
 use super::Weight;
 use super::end::{End, slow};
@@ -45,7 +46,8 @@ impl Session {
             Delivery::Revoked => {
                 Err(End::Close(CloseReason::SessionRevoked, "the user was signed out"))
             }
-            Delivery::Call(command, answer) => {
+            Delivery::Call(call) => {
+                let (command, answer) = *call;
                 self.called(command);
                 // Who called may have given up.
                 let _gave_up = answer.send(self.token_expires_at);
@@ -76,13 +78,14 @@ impl Session {
             return Ok(());
         }
         let Told::Message { chat, seq, .. } = *told else { return self.tell_other(&told) };
-        if self.taken_up_to(chat).is_some_and(|taken| seq > taken + 1) {
+        let taken = self.taken_up_to(chat);
+        if taken.is_some_and(|taken| seq > taken + 1) {
             // A hole that the node's feed did not see: the store has what lacks.
             self.held.push_back(told);
             self.compare_with_store(None);
             return Ok(());
         }
-        self.tell_in_turn(told)
+        self.tell_in_turn(told, taken)
     }
 
     /// Whether the device may be told this. Whoever is told to be no member loses all that the
@@ -113,23 +116,25 @@ impl Session {
         );
     }
 
-    /// Tells a message, unless it was told: after its Ack, if it is of this stream.
-    fn tell_in_turn(&mut self, told: Arc<Told>) -> Result<(), End> {
+    /// Tells a message, unless all up to it was taken: after its Ack, if it is of this stream.
+    fn tell_in_turn(&mut self, told: Arc<Told>, taken: Option<Seq>) -> Result<(), End> {
         let Told::Message { chat, seq, id, .. } = *told else { return Ok(()) };
-        if self.taken_up_to(chat).is_some_and(|taken| seq <= taken) {
+        if taken.is_some_and(|taken| seq <= taken) {
             return Ok(());
         }
-        let name = chat.to_string();
+        let mut name = Uuid::encode_buffer();
+        let name = chat.text(&mut name);
         let outcome = || outcome_of(id, seq);
-        if let Some(told) = self.sends.passes(&name, id, outcome, told) {
+        if let Some(told) = self.sends.passes(name, id, outcome, told) {
             return self.tell_message(&told);
         }
-        self.advance(&name)
+        self.advance(name)
     }
 
     /// The last message of a chat that was told, or waits for an Ack to be told.
     fn taken_up_to(&self, chat: ChatId) -> Option<Seq> {
-        self.sends.holds_up_to(&chat.to_string()).or_else(|| self.position.reached(chat))
+        let held = self.sends.holds_up_to(chat.text(&mut Uuid::encode_buffer()));
+        held.or_else(|| self.position.reached(chat))
     }
 
     /// Answers and tells what may be by now in this chat.
@@ -199,7 +204,10 @@ impl Session {
             return Ok(());
         }
         match &told {
-            Told::Message { .. } => self.tell_in_turn(Arc::new(told))?,
+            Told::Message { chat, .. } => {
+                let taken = self.taken_up_to(*chat);
+                self.tell_in_turn(Arc::new(told), taken)?;
+            }
             other => self.tell_other(other)?,
         }
         let Some(replay) = &mut self.replay else { return Ok(()) };
