@@ -92,19 +92,31 @@ impl Service {
     }
 
     async fn do_some(self: &Arc<Self>) -> Result<usize> {
+        let service = Arc::clone(self);
+        // To its end, also when the node leaves: what it has taken nobody else gets for a while.
+        self.carry_through(async move { service.take_some().await }).await
+    }
+
+    async fn take_some(self: &Arc<Self>) -> Result<usize> {
         let jobs = self.store.take_jobs(QUEUE, PUSH_JOB_LEASE, PUSH_JOBS).await?;
         let count = jobs.len();
         let (mut done, mut tasks) = (Vec::new(), tokio::task::JoinSet::new());
         for job in jobs {
             let service = Arc::clone(self);
-            tasks.spawn(async move { service.do_one(job).await });
+            tasks.spawn(async move { (service.do_one(&job).await, job.id) });
         }
         while let Some(task) = tasks.join_next().await {
             match task {
-                Ok(Ok(Some(id))) => done.push(id),
-                Ok(Ok(None)) => {}
+                Ok((Ok(true), id)) => done.push(id),
+                Ok((Ok(false), _)) => {}
+                Ok((Err(_), id)) if self.stop.is_cancelled() => {
+                    // Another goes on with it.
+                    self.store.put_off_job(QUEUE, &id, Duration::ZERO).await?;
+                }
                 // Its lease ends, and it is tried again.
-                Ok(Err(error)) => tracing::warn!(%error, "a push that was put off is not done"),
+                Ok((Err(error), _)) => {
+                    tracing::warn!(%error, "a push that was put off is not done");
+                }
                 Err(error) => tracing::error!(%error, "a push that was put off is not done"),
             }
         }
@@ -112,35 +124,35 @@ impl Service {
         Ok(count)
     }
 
-    /// Looks again; answers the job if it is done.
-    async fn do_one(self: &Arc<Self>, job: Job) -> Result<Option<String>> {
+    /// Looks again; answers whether the job is done.
+    async fn do_one(self: &Arc<Self>, job: &Job) -> Result<bool> {
         let (undone, since) = match serde_json::from_slice(&job.body) {
             Ok(Task::Again(again)) => (self.do_again(&again).await?, job.noted_at),
-            Ok(Task::Digest(digest)) => return self.do_digest_job(&job, &digest).await,
-            Err(_) => return Ok(Some(job.id)),
+            Ok(Task::Digest(digest)) => return self.do_digest_job(job, &digest).await,
+            Err(_) => return Ok(true),
         };
         let Some(after) = self.next_try(&undone, since, job.attempts).await else {
-            return Ok(Some(job.id));
+            return Ok(true);
         };
         self.store.put_off_job(QUEUE, &job.id, after).await?;
-        Ok(None)
+        Ok(false)
     }
 
-    async fn do_digest_job(self: &Arc<Self>, job: &Job, digest: &Digest) -> Result<Option<String>> {
+    async fn do_digest_job(self: &Arc<Self>, job: &Job, digest: &Digest) -> Result<bool> {
         let user = digest.user();
         let wishes = self.preferences_revision(&user).await?;
         let (undone, stays) = self.do_digest(digest).await?;
         let since = job.noted_at.max(digest.until());
         let next = self.next_try(&undone, since, job.attempts).await;
         let Some(after) = next.into_iter().chain(stays).min() else {
-            return Ok(Some(job.id.clone()));
+            return Ok(true);
         };
         self.store.put_off_job(QUEUE, &job.id, after).await?;
         // It was put forward while it was decided by what was wished before.
         if self.preferences_revision(&user).await? != wishes {
             self.decide_anew(&user).await?;
         }
-        Ok(None)
+        Ok(false)
     }
 
     async fn preferences_revision(&self, user: &UserId) -> Result<u32> {

@@ -85,7 +85,8 @@ impl Service {
             let Ok(permit) = Arc::clone(&batches).acquire_owned().await else { return };
             let Some(batch) = gathered(&mut stored).await else { return };
             let service = Arc::clone(&self);
-            self.run(async move {
+            // To its end, also when the node leaves: what is half noted another would find late.
+            self.tasks.spawn(async move {
                 if let Err(error) = service.push_batch(&batch).await {
                     tracing::warn!(%error, "pushes are left to a later look");
                 }

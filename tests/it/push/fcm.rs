@@ -13,6 +13,7 @@ on_both! {
     a_token_that_is_gone_is_dropped_and_why_is_told,
     what_is_not_taken_is_tried_again,
     a_pause_that_is_asked_for_is_everybodys,
+    what_a_leaving_node_had_taken_is_done_by_the_next,
 }
 
 const LATE: &[&str] = &["--push-after", "500s", "--push-hold", "600s"];
@@ -94,4 +95,21 @@ async fn a_pause_that_is_asked_for_is_everybodys(backends: Backends) {
         assert!(waited >= Duration::from_secs(6), "{waited:?}");
     }
     assert_eq!((fcm.asked(bob), fcm.asked(carol)), (2, 1));
+}
+
+async fn what_a_leaving_node_had_taken_is_done_by_the_next(backends: Backends) {
+    let fcm = Fcm::open().await;
+    let Some(mut world) = world(backends, &fcm, LATE).await else { return };
+    let chat = world.direct("alice", "bob").await;
+    let phone = register(&world, "bob", "phone").await;
+    fcm.script(&phone, &[Does::Unavailable, Does::Hang]);
+    send(&mut world.api("alice").await, &chat, "m1", "hello").await;
+    let taken = eventually("a job is at it", async || (fcm.asked(&phone) == 2).then_some(()));
+    taken.await;
+    world.leave(0).await;
+    let flags = fcm.flags(LATE);
+    world.add_node(&flags.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // Who dies keeps what it has taken for a minute.
+    let soon = tokio::time::timeout(Duration::from_secs(30), fcm.next(&phone, 0));
+    assert_eq!(soon.await.expect("it is not kept from others").says(), ("Alice", "hello"));
 }
